@@ -15,7 +15,7 @@ internal static class ModelShapes
         }
         """), HeadKind.MaskedLm);
 
-    public static Architecture Qwen25Half { get; } = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse("""
+    public static Architecture Qwen25Half { get; } = new CausalDecoder(DecoderConfig.From(ModelConfig.Parse("""
         {
           "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
           "num_key_value_heads": 2, "intermediate_size": 4864, "max_position_embeddings": 32768, "vocab_size": 151936, "rms_norm_eps": 1e-06,

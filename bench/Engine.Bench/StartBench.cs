@@ -165,7 +165,7 @@ internal static class StartBench
         File.WriteAllText(Path.Combine(target, "chat_template.jinja"), Template);
         File.WriteAllText(Path.Combine(target, "config.json"), Config);
         using var device = new CpuDevice();
-        using var model = new TransformerModel(new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Config))), new Tuning.Frozen());
+        using var model = new TransformerModel(new CausalDecoder(DecoderConfig.From(ModelConfig.Parse(Config))), new Tuning.Frozen());
         model.Allocate(device);
         RandomWeights.Fill(model);
         ModelWeights.Save(model, Path.Combine(target, "model.safetensors"));

@@ -319,7 +319,7 @@ public sealed class TrainingTests : FakeDriverTests
         {
             this.device = device;
             Architecture architecture = decoder
-                ? new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen)))
+                ? new CausalDecoder(DecoderConfig.From(ModelConfig.Parse(Qwen)))
                 : ArchitectureCatalog.Create(ModelConfig.Parse(Roberta), HeadKind.SequenceClassification);
             Method settings = MethodCatalog.Create(method == "lora" ? Plain.MethodName : method);
             var config = new AdapterConfig

@@ -65,6 +65,22 @@ internal sealed class ActivationGradientOperator(ActivationKind kind) : Operator
         lowering.Output<float>(0)));
 }
 
+/// <summary>y = factor x. dX = factor dY.</summary>
+internal sealed class ScaleOperator(float factor) : Operator
+{
+    public override string Name => "Scale";
+
+    public override IReadOnlyList<int> RowInputs => [0];
+
+    public override int InPlaceInput => 0;
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Scale(
+        lowering.Device, lowering.Node.Outputs[0].Shape.Count, factor, lowering.Input<float>(0), lowering.Output<float>(0)));
+
+    public override void Gradient(GradientBuilder gradients) =>
+        gradients.Contribute(0, gradients.Graph.Scale(gradients.OutputGradient(), factor));
+}
+
 /// <summary>Sums, products and scalings, element by element.</summary>
 public static class ElementwiseExtensions
 {
@@ -84,6 +100,9 @@ public static class ElementwiseExtensions
 
     /// <summary>A tensor whose elements are all <paramref name="value"/>.</summary>
     public static Tensor Fill(this GraphBuilder graph, Shape shape, float value) => graph.Add(new FillOperator(value), shape);
+
+    /// <summary>factor x, elementwise.</summary>
+    public static Tensor Scale(this GraphBuilder graph, Tensor x, float factor) => graph.Add(new ScaleOperator(factor), x.Shape, x);
 
     /// <summary>activation(x), elementwise.</summary>
     public static Tensor Activate(this GraphBuilder graph, Tensor x, ActivationKind kind) =>

@@ -53,6 +53,9 @@ internal sealed class LinearCrossEntropyOperator : Operator
     /// <summary>Rows whose logits are held at once.</summary>
     public required int ChunkRows { get; init; }
 
+    /// <summary>Logits z are read as cap tanh(z / cap); 0 for no cap.</summary>
+    public required float SoftCap { get; init; }
+
     /// <summary>The share of each row's target that is spread over the vocabulary.</summary>
     public required double LabelSmoothing { get; init; }
 
@@ -62,6 +65,9 @@ internal sealed class LinearCrossEntropyOperator : Operator
     public override string Name => "LinearCrossEntropy";
 
     public override bool HasEffects => SumsWeightGradient || SumsBiasGradient || TrainedRows > 0;
+
+    /// <summary>The cap's gradient reads the capped logits beside the gradient by them.</summary>
+    private bool NeedsCapped => SoftCap > 0 && WithGradient;
 
     private int WeightGradientInput => BiasInput + (HasBias ? 1 : 0);
 
@@ -83,7 +89,8 @@ internal sealed class LinearCrossEntropyOperator : Operator
     {
         int vocabulary = node.Inputs[1].Shape.Rows;
         long sums = SumsBiasGradient ? Reductions.ColumnSumsWorkspace(device, ChunkRows, vocabulary) : 0;
-        return sizeof(float) * (ScratchStart(vocabulary) + Math.Max(sums, ProductsWorkspace(device, node)));
+        long capped = NeedsCapped ? ChunkRows * (long)vocabulary : 0;
+        return sizeof(float) * (ScratchStart(vocabulary) + Math.Max(Math.Max(sums, capped), ProductsWorkspace(device, node)));
     }
 
     public override double ProductOperations(Node node)
@@ -124,6 +131,13 @@ internal sealed class LinearCrossEntropyOperator : Operator
             logits,
             HasBias ? lowering.Input<float>(BiasInput) : null,
             workspace: scratch));
+        BufferView<float> gradient = logits;
+        if (SoftCap > 0)
+        {
+            lowering.Emit(Kernels.SoftCap.Forward(device, logits.Length, SoftCap, logits, logits));
+            gradient = NeedsCapped ? scratch.Slice(0, logits.Length) : logits;
+        }
+
         lowering.Emit(Losses.CrossEntropyChunk(
             device,
             rows,
@@ -135,11 +149,16 @@ internal sealed class LinearCrossEntropyOperator : Operator
             lowering.Input<float>(3),
             lowering.Output<float>(RowLossOutput),
             lowering.Output<float>(LossOutput),
-            WithGradient ? logits : null,
+            WithGradient ? gradient : null,
             new CrossEntropyOptions((float)LabelSmoothing)));
         if (!WithGradient)
         {
             return;
+        }
+
+        if (SoftCap > 0)
+        {
+            lowering.Emit(Kernels.SoftCap.Backward(device, logits.Length, SoftCap, logits, gradient, logits));
         }
 
         lowering.Emit(MatMul.Bind(
@@ -215,12 +234,13 @@ internal static class LinearCrossEntropyExtensions
     /// <param name="chunkRows">Rows held at a time; null: as many as suit the shape.</param>
     /// <param name="trained">Rows of a frozen weight with a gradient; null for none.</param>
     /// <param name="labelSmoothing">The share of each row's target that is spread evenly over the vocabulary, from 0 to below 1.</param>
+    /// <param name="softCap">Logits z are read as cap tanh(z / cap); 0 for no cap.</param>
     /// <exception cref="ArgumentException">Shapes that do not fit, or a weight or bias that is computed: their gradient is summed into a
     /// variable's.</exception>
     public static Tensor LinearCrossEntropy(
         this GraphBuilder graph, Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor scalars, bool withGradient,
         int? chunkRows = null,
-        TrainedRows? trained = null, double labelSmoothing = 0)
+        TrainedRows? trained = null, double labelSmoothing = 0, float softCap = 0)
     {
         LossExtensions.RequireSmoothing(labelSmoothing);
         int rows = hidden.Shape.Rows;
@@ -243,6 +263,7 @@ internal static class LinearCrossEntropyExtensions
         {
             HasBias = bias is not null,
             LabelSmoothing = labelSmoothing,
+            SoftCap = softCap,
             WithGradient = withGradient,
             SumsWeightGradient = weightGradient is not null,
             SumsBiasGradient = biasGradient is not null,

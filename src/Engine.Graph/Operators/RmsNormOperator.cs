@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// Root mean square normalization of groups of columns; inputs x [rows, groups * size], weight [size]; outputs y, 1 / rms [rows, groups].
 /// Gradient contract: dX in one kernel with whatever is already summed for x; the weight sums into its gradient variable.
 /// </summary>
-internal sealed class RmsNormOperator(float epsilon) : Operator
+internal sealed class RmsNormOperator(float epsilon, bool oneMore) : Operator
 {
     public override string Name => "RmsNorm";
 
@@ -21,7 +21,8 @@ internal sealed class RmsNormOperator(float epsilon) : Operator
         lowering.Input<float>(0),
         lowering.Input<float>(1),
         lowering.Output<float>(0),
-        lowering.Output<float>(1)));
+        lowering.Output<float>(1),
+        oneMore));
 
     public override void Gradient(GradientBuilder gradients)
     {
@@ -37,8 +38,8 @@ internal sealed class RmsNormOperator(float epsilon) : Operator
         }
 
         gradients.Contribute(0, existing => existing is null
-            ? graph.Add(new RmsNormGradientOperator(false), x.Shape, dy, x, weight, inverseRms)
-            : graph.Add(new RmsNormGradientOperator(true), x.Shape, dy, x, weight, inverseRms, existing));
+            ? graph.Add(new RmsNormGradientOperator(false, oneMore), x.Shape, dy, x, weight, inverseRms)
+            : graph.Add(new RmsNormGradientOperator(true, oneMore), x.Shape, dy, x, weight, inverseRms, existing));
     }
 
     /// <summary>Groups of all rows.</summary>
@@ -49,7 +50,7 @@ internal sealed class RmsNormOperator(float epsilon) : Operator
 }
 
 /// <summary>dX of root mean square normalization [+ addend]; inputs dY, x, weight, 1 / rms, [addend].</summary>
-internal sealed class RmsNormGradientOperator(bool hasAddend) : Operator
+internal sealed class RmsNormGradientOperator(bool hasAddend, bool oneMore) : Operator
 {
     public override string Name => "RmsNormGradient";
 
@@ -64,7 +65,8 @@ internal sealed class RmsNormGradientOperator(bool hasAddend) : Operator
         lowering.Input<float>(3),
         lowering.Input<float>(0),
         hasAddend ? lowering.Input<float>(4) : null,
-        lowering.Output<float>(0)));
+        lowering.Output<float>(0),
+        oneMore));
 }
 
 /// <summary>Sums the gradient by the weight; inputs x, 1 / rms, dY, the gradient variable.</summary>
@@ -93,7 +95,8 @@ internal static class RmsNormExtensions
     /// <summary>
     /// Root mean square normalization of x [rows, groups * size], each group by itself; weight [size]. One group: the whole row.
     /// </summary>
-    public static Tensor RmsNorm(this GraphBuilder graph, Tensor x, Tensor weight, float epsilon)
+    /// <param name="oneMore">The factor is 1 + weight.</param>
+    public static Tensor RmsNorm(this GraphBuilder graph, Tensor x, Tensor weight, float epsilon, bool oneMore = false)
     {
         int size = RmsNormOperator.Size(weight);
         if (x.Shape.Columns % size != 0)
@@ -102,6 +105,6 @@ internal static class RmsNormExtensions
                 $"Root mean square normalization of {x} with weight {weight}: the columns are no multiple of the weight's.");
         }
 
-        return graph.Add(new RmsNormOperator(epsilon), [x, weight], x.Shape, new Shape(x.Shape.Rows, x.Shape.Columns / size))[0];
+        return graph.Add(new RmsNormOperator(epsilon, oneMore), [x, weight], x.Shape, new Shape(x.Shape.Rows, x.Shape.Columns / size))[0];
     }
 }

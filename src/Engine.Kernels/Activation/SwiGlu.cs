@@ -33,7 +33,7 @@ public static class SwiGlu
         Operand.Require(dUp, count);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new SwiGluBackwardHost(cpu, count, gate, up, dy, dGate, dUp);
+            return new GatedBackwardHost<SwiGluGradient>("SwiGlu_Backward", cpu, count, gate, up, dy, dGate, dUp);
         }
 
         return SwiGluKernels.BackwardKernel.Bind(device, LaunchShapes.Elements(device, count), gate, up, dy, dGate, dUp, count);

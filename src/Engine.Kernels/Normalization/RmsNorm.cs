@@ -2,14 +2,15 @@ namespace Engine.Kernels;
 
 /// <summary>
 /// Root mean square normalization over the last dimension: y = x / sqrt(mean(x^2) + epsilon) * weight; x, y [rows, columns]
-/// (Zhang and Sennrich, arXiv 1910.07467). Heads of a projection are normalized as rows of head size.
+/// (Zhang and Sennrich, arXiv 1910.07467). Heads of a projection are normalized as rows of head size. With <c>oneMore</c> the factor is
+/// 1 + weight, as in Gemma.
 /// </summary>
 public static class RmsNorm
 {
     /// <param name="inverseRms">Receives each row's 1 / sqrt(mean(x^2) + epsilon) [rows].</param>
     public static Launch Forward(
         Device device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y,
-        BufferView<float> inverseRms)
+        BufferView<float> inverseRms, bool oneMore = false)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -17,12 +18,12 @@ public static class RmsNorm
         Operand.Require(inverseRms, rows);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new RmsNormForwardHost(cpu, rows, columns, epsilon, x, weight, y, inverseRms);
+            return new RmsNormForwardHost(cpu, rows, columns, epsilon, x, weight, y, inverseRms, oneMore);
         }
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
         return RmsNormKernels.ForwardKernel.Bind(
-            device, new LaunchShape(rows, groupSize), x, weight, y, inverseRms, columns, epsilon, groupSize);
+            device, new LaunchShape(rows, groupSize), x, weight, y, inverseRms, columns, epsilon, oneMore, groupSize);
     }
 
     /// <summary>
@@ -32,7 +33,7 @@ public static class RmsNorm
     public static Launch Backward(
         Device device, int rows, int columns,
         BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend,
-        BufferView<float> dx)
+        BufferView<float> dx, bool oneMore = false)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(weight, columns);
@@ -42,13 +43,13 @@ public static class RmsNorm
         Operand.Require(dx, (long)rows * columns);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new RmsNormBackwardHost(cpu, rows, columns, x, weight, inverseRms, dy, addend, dx);
+            return new RmsNormBackwardHost(cpu, rows, columns, x, weight, inverseRms, dy, addend, dx, oneMore);
         }
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
         return RmsNormKernels.BackwardKernel.Bind(
             device, new LaunchShape(rows, groupSize), x, weight, inverseRms, dy, addend ?? default, dx, columns,
-            addend is not null, groupSize);
+            addend is not null, oneMore, groupSize);
     }
 
     /// <summary>Elements of workspace of <see cref="ParameterGradient"/>.</summary>

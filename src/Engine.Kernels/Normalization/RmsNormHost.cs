@@ -7,13 +7,14 @@ namespace Engine.Kernels;
 /// <summary>RmsNorm row by row: the sum of squares and the result are two passes over a row that stays in cache.</summary>
 internal sealed unsafe class RmsNormForwardHost(
     CpuDevice device, int rows, int columns, float epsilon, BufferView<float> x, BufferView<float> weight, BufferView<float> y,
-    BufferView<float> inverseRms)
+    BufferView<float> inverseRms, bool oneMore)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
     private readonly float* weight = CpuDevice.Pointer(weight);
     private readonly float* y = CpuDevice.Pointer(y);
     private readonly float* inverseRms = CpuDevice.Pointer(inverseRms);
+    private readonly Vector512<float> added = Vector512.Create(oneMore ? 1f : 0f);
 
     public override string Name => "RmsNorm_Forward";
 
@@ -36,12 +37,12 @@ internal sealed unsafe class RmsNormForwardHost(
         Vector512<float> scales = Vector512.Create(scale);
         for (int j = 0; j < whole; j += Lanes.Count)
         {
-            (Vector512.Load(from + j) * scales * Vector512.Load(weight + j)).Store(to + j);
+            (Vector512.Load(from + j) * scales * (Vector512.Load(weight + j) + added)).Store(to + j);
         }
 
         if (rest != 0)
         {
-            Lanes.StorePartial(tail * scales * Lanes.LoadPartial(weight + whole, rest), to + whole, rest);
+            Lanes.StorePartial(tail * scales * (Lanes.LoadPartial(weight + whole, rest) + added), to + whole, rest);
         }
 
         inverseRms[row] = scale;
@@ -52,7 +53,7 @@ internal sealed unsafe class RmsNormForwardHost(
 internal sealed unsafe class RmsNormBackwardHost(
     CpuDevice device, int rows, int columns,
     BufferView<float> x, BufferView<float> weight, BufferView<float> inverseRms, BufferView<float> dy, BufferView<float>? addend,
-    BufferView<float> dx)
+    BufferView<float> dx, bool oneMore)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
@@ -61,6 +62,7 @@ internal sealed unsafe class RmsNormBackwardHost(
     private readonly float* dy = CpuDevice.Pointer(dy);
     private readonly float* addend = addend is { } present ? CpuDevice.Pointer(present) : null;
     private readonly float* dx = CpuDevice.Pointer(dx);
+    private readonly Vector512<float> added = Vector512.Create(oneMore ? 1f : 0f);
 
     public override string Name => "RmsNorm_Backward";
 
@@ -75,7 +77,7 @@ internal sealed unsafe class RmsNormBackwardHost(
         var product = Vector512<float>.Zero;
         for (int j = 0; j < whole; j += Lanes.Count)
         {
-            Vector512<float> g = Vector512.Load(gradients + j) * Vector512.Load(weight + j);
+            Vector512<float> g = Vector512.Load(gradients + j) * (Vector512.Load(weight + j) + added);
             product = Vector512.FusedMultiplyAdd(g, Vector512.Load(values + j) * scale, product);
         }
 
@@ -83,7 +85,7 @@ internal sealed unsafe class RmsNormBackwardHost(
         Vector512<float> lastNormal = default;
         if (rest != 0)
         {
-            lastGradient = Lanes.LoadPartial(gradients + whole, rest) * Lanes.LoadPartial(weight + whole, rest);
+            lastGradient = Lanes.LoadPartial(gradients + whole, rest) * (Lanes.LoadPartial(weight + whole, rest) + added);
             lastNormal = Lanes.LoadPartial(values + whole, rest) * scale;
             product = Vector512.FusedMultiplyAdd(lastGradient, lastNormal, product);
         }
@@ -93,7 +95,7 @@ internal sealed unsafe class RmsNormBackwardHost(
         float* to = dx + offset;
         for (int j = 0; j < whole; j += Lanes.Count)
         {
-            Vector512<float> g = Vector512.Load(gradients + j) * Vector512.Load(weight + j);
+            Vector512<float> g = Vector512.Load(gradients + j) * (Vector512.Load(weight + j) + added);
             Vector512<float> result = (g - (Vector512.Load(values + j) * scale * meanProduct)) * scale;
             (extra == null ? result : result + Vector512.Load(extra + j)).Store(to + j);
         }

@@ -3,11 +3,11 @@ namespace Engine.Kernels;
 /// <summary>Root mean square normalization, one group a row.</summary>
 internal static partial class RmsNormKernels
 {
-    /// <summary>y = x inverseRms weight.</summary>
+    /// <summary>y = x inverseRms weight, or with <paramref name="oneMore"/> x inverseRms (1 + weight).</summary>
     [Kernel]
     public static void Forward(
         ArrayView<float> x, ArrayView<float> weight, ArrayView<float> y, ArrayView<float> inverseRms, int columns, float epsilon,
-        [Specialize] int groupSize)
+        [Specialize] bool oneMore, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -21,7 +21,7 @@ internal static partial class RmsNormKernels
         float scale = 1f / MathF.Sqrt((GroupReductions.Sum(tile, squares, groupSize) / columns) + epsilon);
         for (int j = item; j < columns; j += groupSize)
         {
-            y[offset + j] = x[offset + j] * scale * weight[j];
+            y[offset + j] = x[offset + j] * scale * Weight(weight[j], oneMore);
         }
 
         if (item == 0)
@@ -30,12 +30,12 @@ internal static partial class RmsNormKernels
         }
     }
 
-    /// <summary>With n = x inverseRms and g = dy weight: dx = inverseRms (g - n mean(g n)) [+ addend].</summary>
+    /// <summary>With n = x inverseRms and g = dy weight (or dy (1 + weight)): dx = inverseRms (g - n mean(g n)) [+ addend].</summary>
     [Kernel]
     public static void Backward(
         ArrayView<float> x, ArrayView<float> weight, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> addend,
         ArrayView<float> dx,
-        int columns, [Specialize] bool withAddend, [Specialize] int groupSize)
+        int columns, [Specialize] bool withAddend, [Specialize] bool oneMore, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -44,13 +44,13 @@ internal static partial class RmsNormKernels
         float product = 0f;
         for (int j = item; j < columns; j += groupSize)
         {
-            product += dy[offset + j] * weight[j] * (x[offset + j] * scale);
+            product += dy[offset + j] * Weight(weight[j], oneMore) * (x[offset + j] * scale);
         }
 
         float meanProduct = GroupReductions.Sum(tile, product, groupSize) / columns;
         for (int j = item; j < columns; j += groupSize)
         {
-            float result = ((dy[offset + j] * weight[j]) - (x[offset + j] * scale * meanProduct)) * scale;
+            float result = ((dy[offset + j] * Weight(weight[j], oneMore)) - (x[offset + j] * scale * meanProduct)) * scale;
             if (withAddend)
             {
                 result += addend[offset + j];
@@ -82,4 +82,6 @@ internal static partial class RmsNormKernels
             workspace[((long)Grid.IdxY * columns) + column] = sum;
         }
     }
+
+    private static float Weight(float weight, [Specialize] bool oneMore) => oneMore ? 1f + weight : weight;
 }

@@ -43,6 +43,13 @@ internal static class ModelAdapters
                 (float)config.LoraDropout,
                 config.UseDora) { Form = config.Form })];
         string[] trained = [.. SavedModules.Match(modules.Parameters, config).Select(name => ParameterOf(architecture, name)).Distinct()];
+        if (architecture.Parameters.FirstOrDefault(spec => spec.Transposed && trained.Contains(spec.Name)) is { } transposed)
+        {
+            throw new ArgumentException(
+                $"modules_to_save takes in {transposed.Name}, which {architecture.Name} stores [in, out]; training such a layer whole beside "
+                + "an adapter is not built. Put an adapter on it (target_modules), or train every parameter.");
+        }
+
         IReadOnlyList<TokenTarget> tokens = TrainedTokens.Find(architecture, config);
         foreach (TokenTarget rows in tokens)
         {

@@ -31,6 +31,9 @@ internal sealed record ParameterSpec(string Name, Shape Shape, ParameterInitiali
     /// <summary>Has a row for each entry of the vocabulary, and so other rows where the vocabulary is another.</summary>
     public bool RowPerToken { get; init; }
 
+    /// <summary>A matrix that checkpoints hold the other way round: [in, out], as Transformers' Conv1D does.</summary>
+    public bool Transposed { get; init; }
+
     /// <summary>A matrix [rows, columns], drawn from a normal distribution.</summary>
     internal static ParameterSpec Weight(string module, int rows, int columns) =>
         new($"{module}.weight", new Shape(rows, columns), ParameterInitialization.Normal);
@@ -149,9 +152,12 @@ public abstract class Architecture
     public abstract float InitializerRange { get; }
 
     /// <summary>
-    /// Rotary angle per position of each pair of a head's elements, in radians [head size / 2]; empty for a model without.
+    /// How heads are turned by their token's position, in the ways that layers refer to by number; empty for a model without.
     /// </summary>
-    public virtual IReadOnlyList<double> RotaryFrequencies => [];
+    internal virtual IReadOnlyList<RotarySet> Rotaries => [];
+
+    /// <summary>Whether a token sees itself and those before it alone.</summary>
+    internal virtual bool IsCausal => false;
 
     /// <summary>Writes the position ids of one text: 0, 1, ... unless a family counts otherwise.</summary>
     public virtual void FillPositions(ReadOnlySpan<int> inputIds, Span<int> positions)

@@ -3,31 +3,24 @@ using Engine.Model.HuggingFace;
 
 namespace Engine.Model.Architectures;
 
-/// <summary>The architectures that are built, by <c>model_type</c> and task. A new one is registered here.</summary>
+/// <summary>
+/// The architectures that are built, by <c>model_type</c> and task. A new one is registered here; one on the shared decoder, in
+/// <see cref="DecoderFamilies"/>.
+/// </summary>
 internal static class ArchitectureCatalog
 {
-    private static readonly Dictionary<string, Family> Families = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Family> Families = WithDecoders(new(StringComparer.Ordinal)
     {
         ["bert"] = Encoder,
         ["roberta"] = Encoder,
         ["xlm-roberta"] = Encoder,
         ["distilbert"] = Encoder,
-        ["llama"] = new()
+        ["gpt2"] = new()
         {
-            Classifier = config => new LlamaForSequenceClassification(DecoderConfig.From(config)),
-            CausalLm = config => new LlamaForCausalLM(DecoderConfig.From(config)),
+            Classifier = config => new Gpt2ForSequenceClassification(Gpt2Config.From(config)),
+            CausalLm = config => new Gpt2LMHeadModel(Gpt2Config.From(config)),
         },
-        ["qwen2"] = new()
-        {
-            Classifier = config => new Qwen2ForSequenceClassification(DecoderConfig.From(config)),
-            CausalLm = config => new Qwen2ForCausalLM(DecoderConfig.From(config)),
-        },
-        ["qwen3"] = new()
-        {
-            Classifier = config => new Qwen3ForSequenceClassification(DecoderConfig.From(config)),
-            CausalLm = config => new Qwen3ForCausalLM(DecoderConfig.From(config)),
-        },
-    };
+    });
 
     /// <summary>What every <see cref="EncoderFamily"/> is built for.</summary>
     private static Family Encoder => new()
@@ -72,6 +65,20 @@ internal static class ArchitectureCatalog
     {
         EncoderConfig encoder = EncoderConfig.From(config);
         return new EncoderModel(encoder, head(encoder));
+    }
+
+    private static Dictionary<string, Family> WithDecoders(Dictionary<string, Family> families)
+    {
+        foreach (DecoderFamily family in DecoderFamilies.All)
+        {
+            families.Add(family.ModelType, new()
+            {
+                Classifier = config => new DecoderClassifier(DecoderConfig.From(config)),
+                CausalLm = config => new CausalDecoder(DecoderConfig.From(config)),
+            });
+        }
+
+        return families;
     }
 
     private static void RequireNumbers(ModelConfig config)

@@ -7,10 +7,10 @@ namespace Engine.Model.Architectures;
 /// <summary>What the heads on a shared <see cref="DecoderStack"/> have in common.</summary>
 internal abstract class DecoderArchitecture : Architecture
 {
-    private protected DecoderArchitecture(DecoderConfig config, DecoderLayer layers)
+    private protected DecoderArchitecture(DecoderConfig config)
     {
         Config = config;
-        Stack = new DecoderStack(config, layers);
+        Stack = new DecoderStack(config);
     }
 
     /// <summary>The output layer's module.</summary>
@@ -19,6 +19,8 @@ internal abstract class DecoderArchitecture : Architecture
     public DecoderConfig Config { get; }
 
     internal override ModelConfig ModelConfig => Config.Model;
+
+    internal override bool IsCausal => true;
 
     public override string BasePrefix => DecoderStack.Prefix;
 
@@ -47,7 +49,7 @@ internal abstract class DecoderArchitecture : Architecture
 
     public override float InitializerRange => Config.InitializerRange;
 
-    public override IReadOnlyList<double> RotaryFrequencies => Config.RotaryFrequencies;
+    internal override IReadOnlyList<RotarySet> Rotaries => Config.Rotaries;
 
     private protected DecoderStack Stack { get; }
 
@@ -55,12 +57,9 @@ internal abstract class DecoderArchitecture : Architecture
 }
 
 /// <summary>A decoder that predicts the next token, by an output layer of its own or, tied, by the word embeddings.</summary>
-internal abstract class CausalDecoder : DecoderArchitecture
+internal sealed class CausalDecoder(DecoderConfig config) : DecoderArchitecture(config)
 {
-    private protected CausalDecoder(DecoderConfig config, DecoderLayer layers)
-        : base(config, layers)
-    {
-    }
+    public override string Name => $"{Config.Family.Name}ForCausalLM";
 
     internal override HeadKind Head => HeadKind.CausalLm;
 
@@ -78,16 +77,14 @@ internal abstract class CausalDecoder : DecoderArchitecture
 
     internal override ModelOutput Build(ForwardBuilder forward) =>
         forward.VocabularyHead(
-            forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer);
+            forward.TakeSelected(Stack.Build(forward)), Config.TieWordEmbeddings ? DecoderStack.Embeddings : OutputLayer,
+            Config.LogitCap);
 }
 
 /// <summary>A decoder with a linear classifier on the last token of a text.</summary>
-internal abstract class DecoderClassifier : DecoderArchitecture
+internal sealed class DecoderClassifier(DecoderConfig config) : DecoderArchitecture(config)
 {
-    private protected DecoderClassifier(DecoderConfig config, DecoderLayer layers)
-        : base(config, layers)
-    {
-    }
+    public override string Name => $"{Config.Family.TextName}ForSequenceClassification";
 
     internal override HeadKind Head => SequenceHead;
 

@@ -1,25 +1,13 @@
-using Engine.Model.HuggingFace;
-
 namespace Engine.Model.Architectures;
 
-/// <summary>Llama (Touvron et al., arXiv 2302.13971): no biases unless the configuration asks for them.</summary>
-internal sealed class LlamaForCausalLM(DecoderConfig config) : CausalDecoder(config, Llama.Layer(config))
-{
-    public override string Name => nameof(LlamaForCausalLM);
-}
-
-/// <summary>Llama with a classifier on a text's last token.</summary>
-internal sealed class LlamaForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Llama.Layer(config))
-{
-    public override string Name => nameof(LlamaForSequenceClassification);
-}
-
+/// <summary>
+/// Llama (Touvron et al., arXiv 2302.13971), and models that say they are one, such as SmolLM: no biases unless the configuration asks for
+/// them.
+/// </summary>
 internal static class Llama
 {
-    public static DecoderLayer Layer(DecoderConfig config) => new()
+    public static DecoderFamily Family { get; } = new("llama", "Llama")
     {
-        QueryKeyValueBias = config.AttentionBias,
-        OutputBias = config.AttentionBias,
-        FeedForwardBias = config.MlpBias,
+        Layer = config => DecoderFamily.WithAttentionBias(config) with { FeedForwardBias = config.MlpBias },
     };
 }

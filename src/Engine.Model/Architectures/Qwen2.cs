@@ -1,20 +1,21 @@
-using Engine.Model.HuggingFace;
+using Engine.Common.Files;
 
 namespace Engine.Model.Architectures;
 
-/// <summary>Qwen2 and Qwen2.5 (arXiv 2407.10671): queries, keys and values have biases, nothing else has.</summary>
-internal sealed class Qwen2ForCausalLM(DecoderConfig config) : CausalDecoder(config, Qwen2.Layer)
-{
-    public override string Name => nameof(Qwen2ForCausalLM);
-}
-
-/// <summary>Qwen2 with a classifier on a text's last token.</summary>
-internal sealed class Qwen2ForSequenceClassification(DecoderConfig config) : DecoderClassifier(config, Qwen2.Layer)
-{
-    public override string Name => nameof(Qwen2ForSequenceClassification);
-}
-
+/// <summary>Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): queries, keys and values have biases.</summary>
 internal static class Qwen2
 {
-    public static DecoderLayer Layer { get; } = new() { QueryKeyValueBias = true };
+    public static DecoderFamily Family { get; } = new("qwen2", "Qwen2")
+    {
+        KeyValueHeads = 32,
+        IsWindowed = IsWindowed,
+        Layer = _ => new() { QueryKeyValueBias = true },
+    };
+
+    /// <summary>The layers from <c>max_window_layers</c> on, where <c>use_sliding_window</c> switches windows on.</summary>
+    internal static bool IsWindowed(JsonSection root, int layer)
+    {
+        const int DefaultFrom = 28;
+        return root.OptionalBool("use_sliding_window") == true && layer >= (root.OptionalInt("max_window_layers") ?? DefaultFrom);
+    }
 }

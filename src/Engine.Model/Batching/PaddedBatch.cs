@@ -48,7 +48,7 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
 
         int[] types = file.TryGet($"token_type_ids{suffix}", out SafetensorsTensor? typeIds) ? typeIds.RequireShape(shape).ToInt32() : [];
         RaggedBatch ragged = keepsPadding ? layout.WithPadding(ids.ToInt32(), types) : layout.ToRagged(ids.ToInt32(), types);
-        if (keepsPadding && architecture is CausalDecoder)
+        if (keepsPadding && architecture.IsCausal)
         {
             ragged = ragged with { LastVisible = [.. ragged.LastVisible!.Zip(ragged.Positions, Math.Min)] };
         }

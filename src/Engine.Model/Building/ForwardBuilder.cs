@@ -23,7 +23,7 @@ internal sealed class ForwardBuilder
     private readonly List<Tensor> lossTerms = [];
     private uint dropoutStream = RandomStream.Dropout;
     private readonly CachedAttention? cached;
-    private Tensor? rotaryAngles;
+    private readonly Dictionary<int, Tensor> rotaryAngles = [];
     private int attentionLayers;
 
     /// <param name="dropout">Dropout is on.</param>
@@ -109,13 +109,22 @@ internal sealed class ForwardBuilder
     /// <summary>
     /// Root mean square normalization with the module's weight: of whole rows, or of each head where the weight has a head's size.
     /// </summary>
-    public Tensor RmsNorm(Tensor x, string module, float epsilon) => Graph.RmsNorm(x, Parameter($"{module}.weight"), epsilon);
+    /// <param name="oneMore">The factor is 1 + weight.</param>
+    public Tensor RmsNorm(Tensor x, string module, float epsilon, bool oneMore = false) =>
+        Graph.RmsNorm(x, Parameter($"{module}.weight"), epsilon, oneMore);
 
     /// <summary>Turns every head of x [tokens, heads * size] by its token's position in the text.</summary>
-    public Tensor Rotary(Tensor x)
+    /// <param name="set">Which of <see cref="Architecture.Rotaries"/>.</param>
+    public Tensor Rotary(Tensor x, int headSize, int set = 0)
     {
-        rotaryAngles ??= Graph.RotaryAngles(Batch.PositionInRow, Graph.Read(model.RotaryFrequencies));
-        return Graph.Rotary(x, rotaryAngles);
+        if (!rotaryAngles.TryGetValue(set, out Tensor? angles))
+        {
+            angles = Graph.RotaryAngles(
+                Batch.PositionInRow, Graph.Read(model.RotaryFrequencies(set)), model.Architecture.Rotaries[set].Scale);
+            rotaryAngles.Add(set, angles);
+        }
+
+        return Graph.Rotary(x, angles, headSize);
     }
 
     /// <summary>Dropout in training; x itself in evaluation.</summary>
@@ -127,14 +136,15 @@ internal sealed class ForwardBuilder
 
     /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v likewise.</summary>
     public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout) =>
-        Attention(q, k, v, heads, heads, dropout, causal: false);
+        Attention(q, k, v, heads, heads, dropout, causal: false, new AttentionScores());
 
     /// <summary>
     /// Self-attention in which a token sees itself and those before it; q [tokens, heads * size], k and v [tokens, key/value heads * size],
     /// each of their heads read by several of q's.
     /// </summary>
-    public Tensor CausalAttention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout) =>
-        Attention(q, k, v, heads, keyValueHeads, dropout, causal: true);
+    public Tensor CausalAttention(
+        Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout, AttentionScores? scores = null) =>
+        Attention(q, k, v, heads, keyValueHeads, dropout, causal: true, scores ?? new AttentionScores());
 
     /// <summary>
     /// The rows whose logits are wanted: one token of each text, or those that must name a label; all where none are selected.
@@ -149,9 +159,10 @@ internal sealed class ForwardBuilder
     /// An output layer over the vocabulary, of the module's weight and bias. With an adapter on it the logits are computed as those of any
     /// linear layer.
     /// </summary>
-    public ModelOutput VocabularyHead(Tensor hidden, string module) => model.Adapter(module) is null
-        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module), TrainedRows(module))
-        : new ModelOutput.Logits(Linear(hidden, module));
+    /// <param name="softCap">Logits z are cap tanh(z / cap); 0 for no cap.</param>
+    public ModelOutput VocabularyHead(Tensor hidden, string module, float softCap = 0) => model.Adapter(module) is null
+        ? new ModelOutput.VocabularyHead(hidden, Parameter($"{module}.weight"), Bias(module), TrainedRows(module)) { SoftCap = softCap }
+        : new ModelOutput.Logits(softCap > 0 ? Graph.SoftCap(Linear(hidden, module), softCap) : Linear(hidden, module));
 
     /// <summary>The trained rows of a module's weight, which is otherwise frozen; null where none are trained.</summary>
     public TrainedRows? TrainedRows(string module) =>
@@ -197,16 +208,19 @@ internal sealed class ForwardBuilder
 
     private Tensor? Bias(string module) => model.HasParameter($"{module}.bias") ? Parameter($"{module}.bias") : null;
 
-    private Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout, bool causal)
+    private Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, int keyValueHeads, float dropout, bool causal, AttentionScores scores)
     {
         int tokens = Batch.Shape.Tokens;
         int headSize = q.Shape.Columns / heads;
         int longest = Math.Min(model.Architecture.MaxLength, Batch.Shape.LongestRow);
         var shape = new AttentionShape(
-            Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize, (float)(1 / Math.Sqrt(headSize)))
+            Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize,
+            scores.Scale ?? (float)(1 / Math.Sqrt(headSize)))
         {
             // Where texts end in padding, how far a token sees is a number of its own.
             Causal = causal || Batch.LastVisible is not null,
+            Window = WindowWithin(scores.Window, longest),
+            SoftCap = scores.SoftCap,
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
 
@@ -215,8 +229,11 @@ internal sealed class ForwardBuilder
         };
         return cached is null
             ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.LastVisible ?? Batch.PositionInRow, Batch.DropoutRandom)
-            : AttentionOverCache(shape, q, k, v, cached);
+            : AttentionOverCache(shape with { Window = scores.Window }, q, k, v, cached);
     }
+
+    /// <summary>A window that no text reaches beyond is none: attention has a form without, which does less.</summary>
+    private static int WindowWithin(int window, int longest) => window < longest ? window : 0;
 
     /// <summary>
     /// Puts the tokens' keys and values where their rows lie in the cache, and attends over whole rows: a query's position says how far it
@@ -233,7 +250,12 @@ internal sealed class ForwardBuilder
         (Variable keys, Variable values) = cached.Cache.Layer(attentionLayers++, k.Shape.Columns);
         Graph.WriteRows(k, cached.Places, keys);
         Graph.WriteRows(v, cached.Places, values);
-        shape = shape with { KeyTokens = keys.Shape.Rows, MaxKeyLength = cached.Cache.Capacity };
+        shape = shape with
+        {
+            KeyTokens = keys.Shape.Rows,
+            MaxKeyLength = cached.Cache.Capacity,
+            Window = WindowWithin(shape.Window, cached.Cache.Capacity),
+        };
         return Graph.Attention(
             shape, q, Graph.Read(keys), Graph.Read(values), Batch.RowStart, cached.KeyStart, Batch.PositionInRow, random: null);
     }

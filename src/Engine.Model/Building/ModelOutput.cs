@@ -22,11 +22,16 @@ internal abstract record ModelOutput
     /// <param name="Weight">[vocabulary, hidden]; the input embeddings where they are tied.</param>
     /// <param name="Bias">[vocabulary], or null.</param>
     /// <param name="Trained">Rows of a frozen weight that are trained, or null.</param>
-    public sealed record VocabularyHead(Tensor Hidden, Tensor Weight, Tensor? Bias = null, TrainedRows? Trained = null) : ModelOutput;
+    public sealed record VocabularyHead(Tensor Hidden, Tensor Weight, Tensor? Bias = null, TrainedRows? Trained = null) : ModelOutput
+    {
+        /// <summary>Logits z are cap tanh(z / cap); 0 for no cap.</summary>
+        public float SoftCap { get; init; }
+    }
 
     /// <summary>Adds what computes the logits, [places, output size].</summary>
     public Tensor ToLogits(GraphBuilder graph) => this switch
     {
+        VocabularyHead { SoftCap: > 0 } head => graph.SoftCap(graph.Linear(head.Hidden, head.Weight, head.Bias), head.SoftCap),
         VocabularyHead head => graph.Linear(head.Hidden, head.Weight, head.Bias),
         Logits logits => logits.Values,
         _ => throw new NotSupportedException($"{GetType().Name} has no logits."),

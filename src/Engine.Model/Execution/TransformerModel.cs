@@ -9,6 +9,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Building;
 using Engine.Model.Forms;
+using Engine.Model.HuggingFace;
 using Engine.Model.Loading;
 using Engine.Model.Peft;
 
@@ -57,7 +58,7 @@ public sealed class TransformerModel : IDisposable
     private readonly List<StorageBlock> blocks = [];
     private readonly List<TokenRows> tokenRows = [];
     private readonly Tuning.Lora? adapter;
-    private readonly Variable? rotaryFrequencies;
+    private readonly List<Variable> rotaryFrequencies = [];
 
     /// <summary>Parameters that start as copies of the base model's.</summary>
     private readonly List<(Variable Base, Variable Copy)> copies = [];
@@ -93,11 +94,11 @@ public sealed class TransformerModel : IDisposable
             }
         }
 
-        if (architecture.RotaryFrequencies is { Count: > 0 } frequencies)
+        foreach (RotarySet rotary in architecture.Rotaries)
         {
             var block = new StorageBlock("weights");
             blocks.Add(block);
-            rotaryFrequencies = block.Reserve("rotary_frequencies", new Shape(frequencies.Count), ElementType.UInt64);
+            rotaryFrequencies.Add(block.Reserve("rotary_frequencies", new Shape(rotary.Frequencies.Count), ElementType.UInt64));
         }
 
         ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
@@ -198,10 +199,9 @@ public sealed class TransformerModel : IDisposable
     /// <summary>The memory of the parameters and gradients.</summary>
     public IReadOnlyList<StorageBlock> Blocks => blocks;
 
-    /// <summary>Turns per position of each pair of a head's elements, uint64 [head size / 2].</summary>
-    /// <exception cref="InvalidOperationException">The architecture has no rotary embeddings.</exception>
-    internal Variable RotaryFrequencies =>
-        rotaryFrequencies ?? throw new InvalidOperationException($"{Architecture.Name} has no rotary embeddings.");
+    /// <summary>Turns per position of each pair of a head's turned elements, uint64 [turned elements / 2].</summary>
+    /// <param name="set">Which of <see cref="Architecture.Rotaries"/>.</param>
+    internal Variable RotaryFrequencies(int set) => rotaryFrequencies[set];
 
     /// <summary>Whether the model has a parameter of this checkpoint name.</summary>
     public bool HasParameter(string name) => parameters.ContainsKey(name);
@@ -225,7 +225,11 @@ public sealed class TransformerModel : IDisposable
             block.Allocate(device);
         }
 
-        rotaryFrequencies?.View<ulong>().Write([.. Architecture.RotaryFrequencies.Select(Rotary.Frequency)]);
+        foreach ((RotarySet rotary, Variable frequencies) in Architecture.Rotaries.Zip(rotaryFrequencies))
+        {
+            frequencies.View<ulong>().Write([.. rotary.Frequencies.Select(Rotary.Frequency)]);
+        }
+
         foreach ((Variable original, Variable copy) in copies)
         {
             ModelWeights.Copy(original, copy);
@@ -257,7 +261,7 @@ public sealed class TransformerModel : IDisposable
             ModelOutput.VocabularyHead head =>
                 graph.LinearCrossEntropy(
                     head.Hidden, head.Weight, head.Bias, batch.Labels, batch.Scalars, options.Gradients, trained: head.Trained,
-                    labelSmoothing: options.LabelSmoothing),
+                    labelSmoothing: options.LabelSmoothing, softCap: head.SoftCap),
             _ when Architecture.Head == HeadKind.Regression =>
                 graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(

@@ -37,7 +37,7 @@ internal sealed record EffiForm(int Experts) : AdapterForm
     internal override int Heads => Experts;
 
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
-        ?? (architecture is CausalDecoder ? "it needs an encoder: its router reads the mean of a whole text, "
+        ?? (architecture.Head == HeadKind.CausalLm ? "it needs an encoder: its router reads the mean of a whole text, "
                 + $"and {architecture.Name} must not look at later tokens"
             : config.RankPattern.Count > 0 ? "rank_pattern: layers share one A, and so one rank; leave it out"
             : null);

@@ -1,18 +1,11 @@
 using Engine.Common.Files;
+using Engine.Model.Architectures;
 
 namespace Engine.Model.HuggingFace;
 
-/// <summary>The families of decoders with rotary positions, RMS norms before each block and gated feed-forwards.</summary>
-internal enum DecoderFamily
-{
-    Llama,
-    Qwen2,
-    Qwen3,
-}
-
 /// <summary>
-/// The hyperparameters of a Llama, Qwen2 or Qwen3 decoder, named and defaulted as their configurations in Transformers do. Sizes must be in
-/// the file; constants fall back to the defaults of Transformers.
+/// The hyperparameters of a decoder with rotary positions, RMS norms and gated feed-forwards, named and defaulted as the configurations of
+/// its family in Transformers do. Sizes must be in the file; constants fall back to the defaults of Transformers.
 /// </summary>
 internal sealed record DecoderConfig
 {
@@ -57,92 +50,110 @@ internal sealed record DecoderConfig
 
     public required float AttentionDropout { get; init; }
 
+    /// <summary><c>resid_pdrop</c>: what blocks give is dropped with this probability (Phi-3).</summary>
+    public required float ResidualDropout { get; init; }
+
     /// <summary>The id that pads texts; null for none.</summary>
     public required int? PadTokenId { get; init; }
 
     /// <summary>Whether the output layer is the word embeddings.</summary>
     public bool TieWordEmbeddings => Model.TieWordEmbeddings;
 
-    /// <summary>The rotary angle per position of each pair of a head's elements, in radians [head size / 2].</summary>
-    public required IReadOnlyList<double> RotaryFrequencies { get; init; }
+    /// <summary>How heads are turned; where layers with a window turn in another way, that second.</summary>
+    public required IReadOnlyList<RotarySet> Rotaries { get; init; }
+
+    /// <summary>Layer by layer, whether it is one of those with a window (<c>sliding_attention</c>).</summary>
+    public required IReadOnlyList<bool> LocalLayers { get; init; }
+
+    /// <summary>Tokens that a token sees in a layer with a window, itself among them; 0 for all.</summary>
+    public required int Window { get; init; }
+
+    /// <summary>What scores are multiplied by.</summary>
+    public required float ScoreScale { get; init; }
+
+    /// <summary>The soft cap of attention's scores; 0 for none.</summary>
+    public required float ScoreCap { get; init; }
+
+    /// <summary>The soft cap of logits; 0 for none.</summary>
+    public required float LogitCap { get; init; }
 
     /// <summary>The standard deviation of freshly initialised weights.</summary>
     public required float InitializerRange { get; init; }
 
     /// <summary>Reads the hyperparameters of a decoder.</summary>
     /// <exception cref="ModelFileException">
-    /// The model is no Llama, Qwen2 or Qwen3, a size is missing, or a value asks for what is not built (a sliding window, another
-    /// activation, a kind of rotary scaling, heads too large).
+    /// The model is of no family that is built, a size is missing, or a value asks for what is not built (another activation, a kind of
+    /// rotary scaling, heads too large).
     /// </exception>
     public static DecoderConfig From(ModelConfig model)
     {
         JsonSection root = model.Root;
-        DecoderFamily family = model.ModelType switch
+        DecoderFamily family = DecoderFamilies.Of(model);
+        model.RequireArchitecture([$"{family.Name}ForCausalLM", $"{family.TextName}ForSequenceClassification", $"{family.TextName}Model"]);
+        if (root.OptionalString(family.ActivationKey) is { } activation && !family.Activations.Contains(activation))
         {
-            "llama" => DecoderFamily.Llama,
-            "qwen2" => DecoderFamily.Qwen2,
-            "qwen3" => DecoderFamily.Qwen3,
-            _ => throw root.Wrong("model_type", "llama, qwen2 or qwen3"),
-        };
-        model.RequireArchitecture([$"{family}ForCausalLM", $"{family}ForSequenceClassification", $"{family}Model"]);
-        if (root.OptionalString("hidden_act") is not (null or "silu" or "swish"))
-        {
-            throw root.Wrong("hidden_act", "silu");
+            throw root.Wrong(family.ActivationKey, family.Activations[0]);
         }
 
-        if (root.OptionalDouble("partial_rotary_factor") is not (null or 1))
+        if (root.OptionalBool("use_bidirectional_attention") == true)
         {
-            throw root.Wrong("partial_rotary_factor", "1 (whole heads are turned)");
+            throw root.Wrong("use_bidirectional_attention", "false (tokens do not look at later ones)");
         }
 
         int hidden = root.Size("hidden_size");
         int heads = root.Size("num_attention_heads");
-        int headDim = root.Has("head_dim") ? root.Size("head_dim") : family == DecoderFamily.Qwen3 ? 128 : hidden / heads;
+        int headDim = root.Has("head_dim") ? root.Size("head_dim") : family.HeadDim ?? hidden / heads;
         root.RequireHeadSize(headDim);
-        int? padding = root.OptionalInt("pad_token_id");
+        if (!root.Has("head_dim") && family.HeadDim is null && hidden % heads != 0)
+        {
+            throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {hidden}");
+        }
+
+        if (headDim % 2 != 0)
+        {
+            throw new ModelFileException(
+                root.FilePath, $"a head has {headDim} elements; rotary embeddings turn pairs, so an even number was expected.");
+        }
+
+        int layers = root.Layers("num_hidden_layers");
+        IReadOnlyList<bool> local = LocalLayersOf(root, family, layers);
+        IReadOnlyList<RopeParameters> ropes = Ropes(model, family);
         DecoderConfig config = new(model)
         {
             Family = family,
             VocabSize = root.Size("vocab_size"),
             HiddenSize = hidden,
-            NumHiddenLayers = root.Layers("num_hidden_layers"),
+            NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = KeyValueHeads(root, family, heads),
             HeadDim = headDim,
             IntermediateSize = root.Size("intermediate_size"),
-            MaxPositionEmbeddings = root.Size("max_position_embeddings"),
-            RmsNormEps = root.Positive("rms_norm_eps", 1e-6),
+            MaxPositionEmbeddings = Math.Min(root.Size("max_position_embeddings"), ropes.Min(rope => rope.MostTokens)),
+            RmsNormEps = root.Positive("rms_norm_eps", family.RmsNormEps),
             AttentionBias = root.OptionalBool("attention_bias") ?? false,
             MlpBias = root.OptionalBool("mlp_bias") ?? false,
             AttentionDropout = root.Probability("attention_dropout", 0),
-
-            // The first Llama checkpoints say -1 for none.
-            PadTokenId = padding == -1 ? null : padding,
-            RotaryFrequencies = (model.Rope ?? RopeParameters.Default).Frequencies(headDim, model.FilePath),
+            ResidualDropout = root.Probability("resid_pdrop", 0),
+            PadTokenId = PaddingOf(root, family),
+            Rotaries = [.. ropes.Select(rope => rope.Rotary(headDim, model.FilePath))],
+            LocalLayers = local,
+            Window = WindowOf(root, family),
+            ScoreScale = (float)(1 / Math.Sqrt(
+                family.QueryScalar is { } scalar ? root.Positive("query_pre_attn_scalar", scalar) : headDim)),
+            ScoreCap = Cap(root, "attn_logit_softcapping", family.SoftCaps?.Scores),
+            LogitCap = Cap(root, "final_logit_softcapping", family.SoftCaps?.Logits),
             InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
-        config.RefuseSlidingWindow(root);
         return config;
     }
 
     private void CheckConsistency(JsonSection root)
     {
-        if (!root.Has("head_dim") && HiddenSize % NumAttentionHeads != 0)
-        {
-            throw root.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize}");
-        }
-
         if ((long)NumAttentionHeads * HeadDim > ConfigNumbers.LargestSize)
         {
             throw root.Wrong(
                 "num_attention_heads", $"a number whose product with the head size {HeadDim} is at most {ConfigNumbers.LargestSize}");
-        }
-
-        if (HeadDim % 2 != 0)
-        {
-            throw new ModelFileException(
-                root.FilePath, $"a head has {HeadDim} elements; rotary embeddings turn pairs, so an even number was expected.");
         }
 
         if (NumAttentionHeads % NumKeyValueHeads != 0)
@@ -156,37 +167,84 @@ internal sealed record DecoderConfig
         }
     }
 
-    /// <summary>Refuses windows that some text could reach beyond: tokens would see more than the model was trained to.</summary>
-    private void RefuseSlidingWindow(JsonSection root)
+    /// <summary>
+    /// How heads are turned, and second how layers with a window turn them where the family has that: by the base of
+    /// <c>rope_local_base_freq</c>, or by <c>rope_parameters</c> of their own.
+    /// </summary>
+    private static IReadOnlyList<RopeParameters> Ropes(ModelConfig model, DecoderFamily family)
     {
-        // Qwen's defaults in Transformers where the keys are missing.
-        const int DefaultWindow = 4096, DefaultWindowedFrom = 28;
-        IReadOnlyList<string>? layers = root.OptionalStrings("layer_types");
-        if (layers?.Any(layer => layer is not ("full_attention" or "sliding_attention")) == true)
+        JsonSection root = model.Root;
+        if (model.LocalRope is not null && !family.LocalRotary)
         {
-            throw root.Wrong("layer_types", "a list of full_attention and sliding_attention");
+            throw root.Wrong("rope_parameters", "numbers (parameters per layer type are not supported in this family)");
         }
 
-        bool switchedOff = root.Content.ContainsKey("sliding_window") && !root.Has("sliding_window");
-        bool windowed = layers is not null
-            ? layers.Contains("sliding_attention")
-            : root.OptionalBool("use_sliding_window") == true
-                && !switchedOff && (root.OptionalInt("max_window_layers") ?? DefaultWindowedFrom) < NumHiddenLayers;
-        int window = root.OptionalInt("sliding_window") ?? DefaultWindow;
-        if (windowed && window < MaxPositionEmbeddings)
+        RopeParameters all = model.Rope ?? RopeParameters.Default with { Theta = family.RopeTheta };
+        if (root.OptionalDouble("partial_rotary_factor") is { } factor)
+        {
+            all = all.WithPartial(factor);
+        }
+
+        if (all.Partial != 1 && !family.PartialRotary)
         {
             throw new ModelFileException(
                 root.FilePath,
-                $"some layers attend to the last {window} tokens only (use_sliding_window, layer_types), "
-                    + $"and texts may have {MaxPositionEmbeddings}; sliding windows are not built. "
-                + $"With max_position_embeddings at most {window} the window has no effect.");
+                $"partial_rotary_factor is {all.Partial}; in a model of type {family.ModelType} whole heads are turned (1).");
         }
+
+        return family.LocalRotary
+            ? [all, model.LocalRope ?? RopeParameters.Default with { Theta = root.Positive("rope_local_base_freq", 10000) }]
+            : [all];
     }
 
-    /// <summary>As Transformers reads it: null means one for each head, and a Qwen that does not say has 32.</summary>
+    /// <summary>Layers that see a window of tokens: as <c>layer_types</c> says, or else as the family has them.</summary>
+    private static IReadOnlyList<bool> LocalLayersOf(JsonSection root, DecoderFamily family, int layers)
+    {
+        const string Key = "layer_types";
+        IReadOnlyList<string>? types = root.OptionalStrings(Key);
+        if (types is null)
+        {
+            return [.. Enumerable.Range(0, layers).Select(layer => family.IsWindowed?.Invoke(root, layer) == true)];
+        }
+
+        if (types.Any(type => type is not ("full_attention" or "sliding_attention")))
+        {
+            throw root.Wrong(Key, "a list of full_attention and sliding_attention");
+        }
+
+        return types.Count != layers ? throw root.Wrong(Key, $"one for each of the {layers} layers")
+            : family.IsWindowed is null && types.Contains("sliding_attention")
+                ? throw root.Wrong(Key, $"full_attention (in a model of type {family.ModelType} tokens see all before them)")
+            : [.. types.Select(type => type == "sliding_attention")];
+    }
+
+    /// <summary>The window; null switches it off, and so does one that no text reaches beyond.</summary>
+    private static int WindowOf(JsonSection root, DecoderFamily family)
+    {
+        const string Key = "sliding_window";
+        int? window = root.Has(Key) ? root.Size(Key) : root.Content.ContainsKey(Key) ? null : family.Window;
+        return window < root.Size("max_position_embeddings") ? window.Value : 0;
+    }
+
+    /// <summary>A soft cap, where the family reads it; null switches it off.</summary>
+    private static float Cap(JsonSection root, string key, double? fallback) =>
+        fallback is null ? 0
+        : root.Has(key) ? root.Positive(key, 0)
+        : root.Content.ContainsKey(key) ? 0
+        : (float)fallback;
+
+    /// <summary>The first Llama checkpoints say -1 for none.</summary>
+    private static int? PaddingOf(JsonSection root, DecoderFamily family)
+    {
+        const string Key = "pad_token_id";
+        int? padding = root.Content.ContainsKey(Key) ? root.OptionalInt(Key) : family.PadTokenId;
+        return padding == -1 ? null : padding;
+    }
+
+    /// <summary>As Transformers reads it: null means one for each head, and a family may have a number of its own.</summary>
     private static int KeyValueHeads(JsonSection root, DecoderFamily family, int heads)
     {
         const string Key = "num_key_value_heads";
-        return root.Has(Key) ? root.Size(Key) : family == DecoderFamily.Llama || root.Content.ContainsKey(Key) ? heads : 32;
+        return root.Has(Key) ? root.Size(Key) : root.Content.ContainsKey(Key) ? heads : family.KeyValueHeads ?? heads;
     }
 }

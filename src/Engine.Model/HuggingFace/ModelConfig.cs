@@ -22,10 +22,12 @@ internal sealed class ModelConfig
         ModelType = root.OptionalString("model_type") ?? throw root.Missing("model_type", "the model's family, such as \"roberta\",");
         Architectures = root.OptionalStrings("architectures") ?? [];
         StorageType = ReadStorageType(root);
-        Rope = RopeParameters.Read(root);
+        Rope = RopeParameters.Read(root, "full_attention");
+        LocalRope = RopeParameters.Read(root, "sliding_attention");
         Labels = LabelSet.Read(root);
         ProblemType = ReadProblemType(root);
-        TieWordEmbeddings = root.OptionalBool("tie_word_embeddings") ?? EncoderFamily.All.Any(family => family.ModelType == ModelType);
+        TieWordEmbeddings = root.OptionalBool("tie_word_embeddings")
+            ?? (EncoderFamily.All.Any(family => family.ModelType == ModelType) || ModelType is "gemma2" or "gemma3_text" or "gpt2");
     }
 
     private ModelConfig(ModelConfig other)
@@ -54,6 +56,9 @@ internal sealed class ModelConfig
     /// </summary>
     public RopeParameters? Rope { get; }
 
+    /// <summary>Those of layers with a window, where <c>rope_parameters</c> has them apart; null for none.</summary>
+    public RopeParameters? LocalRope { get; }
+
     /// <summary>The classes of a classifier; two unnamed ones where the file does not say, as in Transformers.</summary>
     public LabelSet Labels { get; }
 
@@ -64,8 +69,8 @@ internal sealed class ModelConfig
     public ProblemType? ProblemType { get; }
 
     /// <summary>
-    /// Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for encoders,
-    /// no for decoders, as in Transformers.
+    /// Whether the output layer of a language model shares the word embeddings' weight. Where the file is silent: yes for encoders, Gemma
+    /// and GPT-2, no for other decoders, as in Transformers.
     /// </summary>
     public bool TieWordEmbeddings { get; }
 

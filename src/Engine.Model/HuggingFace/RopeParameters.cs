@@ -8,21 +8,58 @@ namespace Engine.Model.HuggingFace;
 /// Rotary position embeddings as a configuration describes them: <c>rope_parameters</c> in Transformers 5, <c>rope_theta</c> with
 /// <c>rope_scaling</c> in Transformers 4.
 /// </summary>
-/// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, or one that
-/// <see cref="Frequencies"/> refuses.</param>
+/// <param name="Type">How frequencies are scaled, as <c>rope_type</c> names it: <c>default</c>, <c>linear</c>, <c>llama3</c>, <c>yarn</c>,
+/// <c>dynamic</c>, <c>longrope</c>, or one that <see cref="Rotary"/> refuses.</param>
 /// <param name="Theta">The base of the frequencies.</param>
 /// <param name="Options">The numbers the type needs, such as <c>factor</c> or <c>low_freq_factor</c>.</param>
 internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictionary<string, double> Options)
 {
-    private const double DefaultTheta = 10000;
+    /// <summary>The base where a family has no other.</summary>
+    public const double DefaultTheta = 10000;
+
+    private const string Partially = "partial_rotary_factor", Original = "original_max_position_embeddings",
+        Most = "max_position_embeddings";
 
     /// <summary>What Transformers takes where a configuration says nothing.</summary>
     public static RopeParameters Default { get; } = new("default", DefaultTheta, new Dictionary<string, double>());
 
-    internal static RopeParameters? Read(JsonSection root)
+    /// <summary>The share of a head that is turned.</summary>
+    public double Partial => Options.GetValueOrDefault(Partially, 1);
+
+    /// <summary><c>short_factor</c> of longrope: what frequencies are divided by, one for each pair.</summary>
+    public IReadOnlyList<double> ShortFactors { get; init; } = [];
+
+    /// <summary>
+    /// The longest text that these parameters turn as Transformers does. Beyond its original context longrope takes other factors for all
+    /// texts of a batch, which are not built. Dynamic scaling starts beyond max_position_embeddings.
+    /// </summary>
+    public int MostTokens => Type == "longrope" && Options.TryGetValue(Original, out double tokens) && tokens is >= 1 and <= int.MaxValue
+        ? (int)tokens
+        : int.MaxValue;
+
+    /// <summary>The same with another share of a head turned, unless these parameters give one.</summary>
+    public RopeParameters WithPartial(double factor) => Options.ContainsKey(Partially)
+        ? this
+        : this with { Options = new Dictionary<string, double>(Options) { [Partially] = factor } };
+
+    /// <summary>Reads what a configuration says of all layers, or of those of a type; null for nothing.</summary>
+    /// <param name="layerType"><c>full_attention</c> or <c>sliding_attention</c>: the parameters under this name, where each type has its
+    /// own.</param>
+    internal static RopeParameters? Read(JsonSection root, string layerType)
     {
         JsonSection? current = root.OptionalSection("rope_parameters");
         JsonSection? scaling = root.OptionalSection("rope_scaling");
+        bool layered = current?.Content.Any(pair => pair.Value is JsonObject) == true;
+        if (layered)
+        {
+            current = current!.OptionalSection(layerType);
+            scaling = null;
+        }
+        else if (layerType != "full_attention")
+        {
+            return null;
+        }
+
         if (current is null && scaling is null && !root.Has("rope_theta"))
         {
             return null;
@@ -46,7 +83,22 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
         }
 
         string typeKey = section.Has("rope_type") ? "rope_type" : "type";
-        string type = section.OptionalString(typeKey) ?? "default";
+        return new RopeParameters(TypeOf(section.OptionalString(typeKey)), theta, ReadOptions(section, root))
+        {
+            ShortFactors = Numbers(section, "short_factor"),
+        };
+    }
+
+    /// <summary>What earlier versions called su is longrope.</summary>
+    private static string TypeOf(string? name) => name switch
+    {
+        null => "default",
+        "su" => "longrope",
+        _ => name,
+    };
+
+    private static Dictionary<string, double> ReadOptions(JsonSection section, JsonSection root)
+    {
         Dictionary<string, double> options = new(StringComparer.Ordinal);
         foreach ((string key, JsonNode? node) in section.Content)
         {
@@ -54,14 +106,35 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
             {
                 options[key] = node.GetValue<double>();
             }
-            else if (node is JsonObject or JsonArray)
+            else if (node?.GetValueKind() is JsonValueKind.True or JsonValueKind.False)
             {
-                throw section.Wrong(key, "a number (parameters per layer type or per dimension are not supported)");
+                options[key] = node.GetValue<bool>() ? 1 : 0;
+            }
+            else if (node is JsonObject || (node is JsonArray && key is not ("short_factor" or "long_factor")))
+            {
+                throw section.Wrong(key, "a number (parameters per dimension are not supported)");
             }
         }
 
-        return new RopeParameters(type, theta, options);
+        // What Transformers puts there where the parameters do not say.
+        foreach (string key in (string[])[Original, Most])
+        {
+            if (root.OptionalInt(key) is { } tokens)
+            {
+                options.TryAdd(key, tokens);
+            }
+        }
+
+        return options;
     }
+
+    private static IReadOnlyList<double> Numbers(JsonSection section, string key) => section.Content[key] switch
+    {
+        null => [],
+        JsonArray array when array.All(node => node?.GetValueKind() == JsonValueKind.Number) =>
+            [.. array.Select(node => node!.GetValue<double>())],
+        _ => throw section.Wrong(key, "a list of numbers"),
+    };
 
     /// <summary>Whether two sections scale alike; the base of the frequencies may stand in one of them, or beside them.</summary>
     private static bool Same(JsonObject left, JsonObject right)
@@ -77,60 +150,30 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
     }
 
     /// <summary>
-    /// The angle per position of each pair of a head's elements, in radians: theta^(-2 j / head size), scaled as the type says. Rounded to
-    /// float32, as Transformers holds them, so that a trained model sees the angles it was trained with.
+    /// The angle per position of each pair of a head's turned elements, in radians: theta^(-2 j / turned elements), scaled as the type
+    /// says. Rounded to float32, as Transformers holds them, so that a trained model sees the angles it was trained with.
     /// </summary>
     /// <param name="headSize">Elements of a head; even.</param>
     /// <param name="path">The file, for messages.</param>
     /// <exception cref="ModelFileException">A type that is not built, or a number it needs is missing or senseless.</exception>
-    public IReadOnlyList<double> Frequencies(int headSize, string path)
+    public RotarySet Rotary(int headSize, string path)
     {
-        Func<double, double> scale = Type switch
-        {
-            "default" => frequency => frequency,
-            "linear" when Option("factor") is var factor => frequency => frequency / factor,
-            "llama3" => Llama3(),
-            _ =>
-                throw new ModelFileException(
-                    path, $"rotary embeddings of the type {Type} are not built; built are default, linear and llama3."),
-        };
-        if (Options.GetValueOrDefault("partial_rotary_factor", 1) != 1)
+        var turned = (int)(headSize * Partial);
+        if (!(Partial > 0 && turned >= 2 && turned <= headSize && turned % 2 == 0))
         {
             throw new ModelFileException(
-                path, $"partial_rotary_factor is {Options["partial_rotary_factor"]}; only whole heads are turned (1).");
+                path,
+                $"partial_rotary_factor is {Partial}, and a head has {headSize} elements; a share of them that are pairs was expected.");
         }
 
+        var scaling = new RopeScaling(this, turned, path);
         double[] frequencies =
-            [.. Enumerable.Range(0, headSize / 2).Select(j => (double)(float)scale(Math.Pow(Theta, -2.0 * j / headSize)))];
+            [.. Enumerable.Range(0, turned / 2).Select(j => (double)(float)scaling.Apply(Math.Pow(Theta, -2.0 * j / turned), j))];
         return frequencies.All(double.IsFinite)
-            ? frequencies
+            ? new RotarySet(frequencies, scaling.Factor)
             : throw new ModelFileException(
                 path,
                 $"rotary embeddings of the type {Type} with rope_theta {Theta} turn by angles beyond float32; "
                     + "a rope_theta and a factor of about 1 or more were expected.");
-
-        // Long wavelengths are stretched by the factor, short ones kept, those between blended (Llama 3.1; Transformers'
-        // modeling_rope_utils).
-        Func<double, double> Llama3()
-        {
-            double factor = Option("factor"), low = Option("low_freq_factor"), high = Option("high_freq_factor"),
-                context = Option("original_max_position_embeddings");
-            if (high <= low)
-            {
-                throw new ModelFileException(
-                    path, $"rotary embeddings of the type llama3: high_freq_factor {high} must be above low_freq_factor {low}.");
-            }
-
-            return frequency =>
-            {
-                double periods = context * frequency / (2 * Math.PI);
-                double kept = Math.Clamp((periods - low) / (high - low), 0, 1);
-                return ((1 - kept) * frequency / factor) + (kept * frequency);
-            };
-        }
-
-        double Option(string name) => Options.TryGetValue(name, out double value) && value > 0 && double.IsFinite(value)
-            ? value
-            : throw new ModelFileException(path, $"rotary embeddings of the type {Type} need the number '{name}' above 0.");
     }
 }

@@ -40,7 +40,15 @@ internal static class ModelWeights
             {
                 used.Add(tensor.Name);
                 RequireClasses(tensor, architecture, specs[i]);
-                UploadRows(tensor.RequireShape(StoredShape(architecture, specs[i])), model.Parameter(specs[i].Name));
+                tensor.RequireShape(StoredShape(architecture, specs[i]));
+                if (specs[i].Transposed)
+                {
+                    UploadTransposed(tensor, model.Parameter(specs[i].Name));
+                }
+                else
+                {
+                    UploadRows(tensor, model.Parameter(specs[i].Name));
+                }
             }
             else if (specs[i].Head)
             {
@@ -80,11 +88,16 @@ internal static class ModelWeights
     /// <summary>
     /// The shape a checkpoint has a parameter in: where the vocabulary is another than the checkpoint's, with the checkpoint's rows. Rows
     /// it lacks become the mean of those it has, as Transformers starts new tokens (up to a deviation of 3e-5 of the rows' own); rows it
-    /// has too many are left out.
+    /// has too many are left out. A matrix that checkpoints hold the other way round has its two sizes swapped.
     /// </summary>
     internal static long[] StoredShape(Architecture architecture, ParameterSpec spec)
     {
         long[] shape = Longs(spec.Shape);
+        if (spec.Transposed)
+        {
+            return [shape[1], shape[0]];
+        }
+
         shape[0] = spec.RowPerToken && architecture.ModelConfig.StoredVocabularySize is { } stored ? stored : shape[0];
         return shape;
     }
@@ -124,6 +137,15 @@ internal static class ModelWeights
         foreach (ParameterSpec spec in model.Architecture.Parameters)
         {
             Variable parameter = model.Parameter(spec.Name);
+            if (spec.Transposed)
+            {
+                int rows = spec.Shape.Rows, columns = spec.Shape.Columns;
+                writer.AddFloat32As(
+                    StoredAs(parameter.Type), spec.Name, [columns, rows],
+                    new TransposedMatrix((first, destination) => Read(parameter, first, destination), rows, columns).Fill);
+                continue;
+            }
+
             _ = parameter.Type switch
             {
                 ElementType.Float16 => writer.Add(spec.Name, Longs(spec.Shape), Fill<Half>(parameter)),
@@ -133,6 +155,13 @@ internal static class ModelWeights
         }
 
         writer.Write(path);
+    }
+
+    /// <summary>Reads a stored weight as the model has it, [out, in].</summary>
+    internal static TensorFill<float> Oriented(SafetensorsTensor stored, ParameterSpec spec)
+    {
+        TensorFill<float> source = (first, destination) => stored.ReadFloat32(destination, first);
+        return spec.Transposed ? new TransposedMatrix(source, spec.Shape.Columns, spec.Shape.Rows).Fill : source;
     }
 
     /// <summary>
@@ -339,6 +368,26 @@ internal static class ModelWeights
             Write(variable, mean, (long)i * columns);
         }
     }
+
+    /// <summary>Copies a matrix that the checkpoint holds the other way round.</summary>
+    private static void UploadTransposed(SafetensorsTensor tensor, Variable variable)
+    {
+        TensorFill<float> stored = (first, destination) => tensor.ReadFloat32(destination, first);
+        float[] values = new TransposedMatrix(stored, variable.Shape.Columns, variable.Shape.Rows).Make();
+        if (variable.Type == ElementType.Float16)
+        {
+            NarrowHalf(tensor, values, new Half[values.Length]);
+        }
+
+        Write(variable, values);
+    }
+
+    private static SafetensorsType StoredAs(ElementType type) => type switch
+    {
+        ElementType.Float16 => SafetensorsType.Float16,
+        ElementType.BFloat16 => SafetensorsType.BFloat16,
+        _ => SafetensorsType.Float32,
+    };
 
     private static void Initialize(Variable variable, ParameterSpec spec, Architecture architecture, ulong seed, int index)
     {

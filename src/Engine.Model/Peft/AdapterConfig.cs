@@ -203,11 +203,15 @@ internal sealed record AdapterConfig
             "layers_to_transform needs target_modules as a list; put the layer numbers into the regular expression instead.");
     }
 
-    /// <summary>This configuration; where it names no target modules, with those PEFT takes for the model's family.</summary>
-    public AdapterConfig ForModel(ModelConfig model) =>
-        TargetModules is null && PeftDefaults.TargetModules(model.ModelType) is { } names
-            ? this with { TargetModules = ModulePattern.Of(names) }
-            : this;
+    /// <summary>
+    /// This configuration; where it names no target modules, with those PEFT takes for the model's family, and with the family's
+    /// <see cref="FanInFanOut"/>, as PEFT sets it.
+    /// </summary>
+    public AdapterConfig ForModel(ModelConfig model) => this with
+    {
+        TargetModules = TargetModules ?? (PeftDefaults.TargetModules(model.ModelType) is { } names ? ModulePattern.Of(names) : null),
+        FanInFanOut = FanInFanOut || PeftDefaults.FanInFanOut(model.ModelType),
+    };
 
     internal static AdapterConfig FromJson(JsonSection root)
     {

@@ -50,7 +50,7 @@ internal static class AdapterMerge
         CheckpointWriter writer = new(options.MaxShardBytes);
         foreach (ParameterSpec spec in architecture.Parameters)
         {
-            long[] shape = ModelWeights.Longs(spec.Shape);
+            long[] shape = ModelWeights.Longs(spec.Shape), written = spec.Transposed ? [shape[1], shape[0]] : shape;
             SafetensorsTensor? stored =
                 ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec));
             SafetensorsType type = options.StorageType ?? StorageType(stored);
@@ -58,13 +58,15 @@ internal static class AdapterMerge
                 checkpoint.SourcePath,
                 $"{spec.Name} is neither in the base model nor in the adapter {adapterFolder}; "
                     + $"a merged model needs every weight of {architecture.Name}.");
-            TensorFill<float> weight = (first, destination) => source.ReadFloat32(destination, first);
+            TensorFill<float> weight = source == stored
+                ? ModelWeights.Oriented(source, spec)
+                : (first, destination) => source.ReadFloat32(destination, first);
             if (adapted.TryGetValue(spec.Name, out LoraTensors? tensors))
             {
                 TensorFill<float> merged = new MergedWeight(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module)).Fill;
-                writer.Add(type, spec.Name, shape, options.Revision is { } revision
+                writer.Add(type, spec.Name, written, Written(options.Revision is { } revision
                     ? new RevisedWeight(tensors.Module, weight, merged, (int)shape[0], (int)shape[1], revision).Fill
-                    : merged);
+                    : merged));
             }
             else if (tokens.TryGetValue(spec.Name, out TokenTarget? rows))
             {
@@ -76,8 +78,11 @@ internal static class AdapterMerge
             }
             else
             {
-                writer.Add(type, spec.Name, shape, weight);
+                writer.Add(type, spec.Name, written, Written(weight));
             }
+
+            TensorFill<float> Written(TensorFill<float> made) =>
+                spec.Transposed ? new TransposedMatrix(made, (int)shape[0], (int)shape[1]).Fill : made;
         }
 
         target.Replace(whole =>

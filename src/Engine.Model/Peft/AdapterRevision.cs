@@ -41,7 +41,10 @@ internal static class AdapterRevision
             SafetensorsTensor weight = binding.SavedParameters.GetValueOrDefault(spec.Name)
                 ?? ModelWeights.Find(checkpoint, architecture, spec.Name)?.RequireShape(ModelWeights.StoredShape(architecture, spec))
                 ?? throw new ModelFileException(checkpoint.SourcePath, $"{spec.Name} is missing, on which the adapter sits.");
-            if (Revise(weight, tensors, (float)adapter.Config.ScalingOf(tensors.Module), revision) is { } pair)
+            TensorFill<float> values = binding.SavedParameters.ContainsKey(spec.Name)
+                ? (first, destination) => weight.ReadFloat32(destination, first)
+                : ModelWeights.Oriented(weight, spec);
+            if (Revise(values, tensors, (float)adapter.Config.ScalingOf(tensors.Module), revision) is { } pair)
             {
                 revised.Add(tensors.A.Name, pair.A);
                 revised.Add(tensors.B.Name, pair.B);
@@ -74,10 +77,9 @@ internal static class AdapterRevision
     }
 
     /// <summary>A [rank, in] and B [out, rank] of a layer whose merged weight the revision changes; null for another.</summary>
-    private static (float[] A, float[] B)? Revise(SafetensorsTensor stored, LoraTensors tensors, float scale, WeightRevision revision)
+    private static (float[] A, float[] B)? Revise(TensorFill<float> weight, LoraTensors tensors, float scale, WeightRevision revision)
     {
         int rows = checked((int)tensors.B.Shape[0]), columns = checked((int)tensors.A.Shape[1]), rank = tensors.Rank;
-        TensorFill<float> weight = (first, destination) => stored.ReadFloat32(destination, first);
         float[] delta = new RevisedWeight(tensors.Module, weight, new MergedWeight(weight, tensors, scale).Fill, rows, columns, revision)
             .Make(out float[] before, out bool changed);
         if (!changed)

@@ -33,9 +33,13 @@ internal static class PeftDefaults
     {
         "bert" or "roberta" or "xlm-roberta" => ["query", "value"],
         "distilbert" => ["q_lin", "v_lin"],
-        "llama" or "qwen2" or "qwen3" => ["q_proj", "v_proj"],
+        "llama" or "qwen2" or "qwen3" or "mistral" or "gemma2" or "gemma3_text" => ["q_proj", "v_proj"],
+        "gpt2" => ["c_attn"],
         _ => null,
     };
+
+    /// <summary>Whether a family's linear layers hold their weights [in, out] (<c>fan_in_fan_out</c>).</summary>
+    public static bool FanInFanOut(string modelType) => modelType == "gpt2";
 
     /// <summary>A number that keeps its decimal point, as Python writes a float: 0.0, not 0.</summary>
     public static JsonNode Float(double value)

@@ -19,6 +19,11 @@ internal sealed class TokenizerConfig
         ["llama"] = "LlamaTokenizer",
         ["qwen2"] = "Qwen2Tokenizer",
         ["qwen3"] = "Qwen2Tokenizer",
+        ["mistral"] = "LlamaTokenizer",
+        ["phi3"] = "LlamaTokenizer",
+        ["gemma2"] = "GemmaTokenizer",
+        ["gemma3_text"] = "GemmaTokenizer",
+        ["olmo2"] = "GPT2Tokenizer",
     };
 
     private readonly JsonField? config;

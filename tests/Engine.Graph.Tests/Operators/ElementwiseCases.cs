@@ -32,6 +32,25 @@ internal static partial class OperatorTable
                 [Activation(1, count), Activation(2, count)],
                 (graph, t) => [graph.SwiGlu(t[0], t[1])],
                 x => [[.. x[0].Zip(x[1], (gate, up) => gate / (1 + Math.Exp(-gate)) * up)]]);
+            yield return new OperatorCase(
+                $"Scale {count}",
+                [Activation(1, count)],
+                (graph, t) => [graph.Scale(t[0], -2.5f)],
+                x => [[.. x[0].Select(value => -2.5 * value)]]);
+            yield return new OperatorCase(
+                $"SoftCap {count}",
+                [Activation(1, count)],
+                (graph, t) => [graph.SoftCap(t[0], 0.75f)],
+                x => [[.. x[0].Select(value => 0.75 * Math.Tanh(value / 0.75))]]);
+            foreach ((ActivationKind kind, Func<double, double> function) in Functions.Take(2))
+            {
+                yield return new OperatorCase(
+                    $"GeGlu, {kind} {count}",
+                    [Activation(1, count), Activation(2, count)],
+                    (graph, t) => [graph.GeGlu(t[0], t[1], kind)],
+                    x => [[.. x[0].Zip(x[1], (gate, up) => function(gate) * up)]]);
+            }
+
             foreach ((ActivationKind kind, Func<double, double> function) in Functions)
             {
                 yield return new OperatorCase(

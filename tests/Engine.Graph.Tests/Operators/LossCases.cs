@@ -86,6 +86,34 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>Capped logits over the vocabulary, in chunks.</summary>
+    private static IEnumerable<OperatorCase> CappedVocabularyCases()
+    {
+        const int vocabulary = 7, width = 5;
+        int[] labels = [0, 6, -100, 3, 2];
+        foreach (int? chunkRows in (int?[])[null, 2])
+        {
+            yield return new OperatorCase(
+                $"LinearCrossEntropy, capped, {(chunkRows is null ? "one chunk" : "chunks")}",
+                [
+                    Activation(1, labels.Length, width), Parameter(2, vocabulary, width), Parameter(3, vocabulary), Integers(labels),
+                    Scalars((StepScalars.LossScale, 0.5f)),
+                ],
+                (graph, t) => LossAndRows(
+                    graph.LinearCrossEntropy(t[0], t[1], t[2], t[3], t[4], withGradient: true, chunkRows, softCap: 0.5f)),
+                x =>
+                {
+                    double[] logits = [.. Affine(x[0], x[1], x[2], labels.Length, vocabulary, width)
+                        .Select(logit => 0.5 * Math.Tanh(logit / 0.5))];
+                    return MeanAndRows([.. labels.Select((label, row) =>
+                        label < 0 ? (double?)null : LogSumExp(logits, row, vocabulary) - logits[(row * vocabulary) + label])]);
+                })
+            {
+                LossScale = 0.5,
+            };
+        }
+    }
+
     /// <summary>Label smoothing over the vocabulary, in chunks.</summary>
     private static IEnumerable<OperatorCase> SmoothedVocabularyCases()
     {

@@ -14,8 +14,8 @@ internal static partial class OperatorTable
     {
         [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()],
         [.. LossCases()],
-        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. TrainedRowsCases()], [.. UpdateCases()], [.. WeightCases()],
-        [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
+        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. CappedVocabularyCases()], [.. TrainedRowsCases()],
+        [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
         [.. GatingCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));
 

@@ -20,17 +20,27 @@ internal static partial class OperatorTable
                 ],
                 (graph, t) => [graph.Rotary(t[0], graph.RotaryAngles(t[1], t[2]))],
                 x => [Turned(x[0], positions, heads, frequencies)]);
+            yield return new OperatorCase(
+                $"Rotary, scaled, the first {2 * frequencies.Length} of a head's elements, {heads} heads",
+                [
+                    Activation(1, positions.Length, heads * ((2 * frequencies.Length) + 3)),
+                    Integers(positions),
+                    new CaseInput(new Shape(frequencies.Length), frequencies.Select(Rotary.Frequency).ToArray(), InputRole.Constant),
+                ],
+                (graph, t) => [graph.Rotary(t[0], graph.RotaryAngles(t[1], t[2], 1.5f), (2 * frequencies.Length) + 3)],
+                x => [Turned(x[0], positions, heads, frequencies, rest: 3, scale: 1.5)]);
         }
     }
 
-    private static double[] Turned(double[] x, int[] positions, int heads, double[] frequencies)
+    private static double[] Turned(double[] x, int[] positions, int heads, double[] frequencies, int rest = 0, double scale = 1)
     {
         int half = frequencies.Length;
-        var y = new double[x.Length];
+        var y = (double[])x.Clone();
         for (int i = 0; i < positions.Length * heads * half; i++)
         {
-            int j = i % half, first = (i / half * 2 * half) + j;
+            int j = i % half, first = (i / half * ((2 * half) + rest)) + j;
             (double sine, double cosine) = Math.SinCos(positions[i / half / heads] * frequencies[j]);
+            (sine, cosine) = (scale * sine, scale * cosine);
             y[first] = (x[first] * cosine) - (x[first + half] * sine);
             y[first + half] = (x[first + half] * cosine) + (x[first] * sine);
         }

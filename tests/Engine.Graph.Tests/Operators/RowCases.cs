@@ -36,6 +36,23 @@ internal static partial class OperatorTable
             (graph, t) => [graph.Add(graph.RmsNorm(t[0], t[1], 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
             x => [Sum(RmsNormalized(x[0], x[1], 1e-5f), [.. x[0].Select(Math.Tanh)])]);
         yield return new OperatorCase(
+            "RmsNorm by 1 + weight",
+            [Activation(1, 4, 21), Parameter(2, 7)],
+            (graph, t) => [graph.Add(graph.RmsNorm(t[0], t[1], 1e-5f, oneMore: true), graph.Activate(t[0], ActivationKind.Tanh))],
+            x => [Sum(RmsNormalized(x[0], [.. x[1].Select(weight => 1 + weight)], 1e-5f), [.. x[0].Select(Math.Tanh)])]);
+        yield return new OperatorCase(
+            "Columns",
+            [Activation(1, 5, 9)],
+            (graph, t) =>
+            [
+                graph.SwiGlu(graph.Columns(t[0], 0, 4), graph.Add(graph.Columns(t[0], 5, 4), graph.Columns(t[0], 2, 4))),
+            ],
+            x =>
+            [
+                [.. x[0].Chunk(9).SelectMany(row => Enumerable.Range(0, 4).Select(
+                    j => row[j] / (1 + Math.Exp(-row[j])) * (row[5 + j] + row[2 + j])))],
+            ]);
+        yield return new OperatorCase(
             "Embedding of words",
             [Parameter(1, 4, 3), Integers(3, 0, 3, 3, 1)],
             (graph, t) => [graph.Embedding(t[0], t[1])],

@@ -268,7 +268,8 @@ public sealed class AttentionTests
             () => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
             () => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
-        Assert.Throws<ArgumentException>(() => Bind(run, problem, problem.Shape with { Window = -1 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(run, problem, problem.Shape with { Window = -1 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
             () => Bind(run, problem, problem.Shape with { SoftCap = float.NaN }, Attention.Forward, Attention.Backward));
     }

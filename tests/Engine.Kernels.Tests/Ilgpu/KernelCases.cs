@@ -48,6 +48,14 @@ internal static class KernelCases
             SwiGlu.Forward(run.Device, Count, Wide(run), Values(run, 2, Count), run.Output(Count)),
             SwiGlu.Backward(
                 run.Device, Count, Wide(run), Values(run, 2, Count), Values(run, 3, Count), run.Output(Count), run.Output(Count)),
+            .. ((ActivationKind[])[ActivationKind.GeluErf, ActivationKind.GeluTanh]).SelectMany(kind => (Launch[])
+            [
+                GeGlu.Forward(run.Device, kind, Count, Wide(run), Values(run, 2, Count), run.Output(Count)),
+                GeGlu.Backward(
+                    run.Device, kind, Count, Wide(run), Values(run, 2, Count), Values(run, 3, Count), run.Output(Count), run.Output(Count)),
+            ]),
+            SoftCap.Forward(run.Device, Count, 3f, Wide(run), run.Output(Count)),
+            SoftCap.Backward(run.Device, Count, 3f, Values(run, 1, Count, 2), Values(run, 2, Count), run.Output(Count)),
         ],
         ["elementwise"] = run =>
         [
@@ -124,6 +132,8 @@ internal static class KernelCases
                     run.Output(LayerNorm.ParameterGradientWorkspace(run.Device, ChunkedRows, Count))),
                 RmsNorm.Forward(run.Device, Rows, Count, 1e-5f, x, weight, run.Output(Rows * Count), rms),
                 RmsNorm.Backward(run.Device, Rows, Count, x, weight, rms, dy, null, run.Output(Rows * Count)),
+                RmsNorm.Forward(run.Device, Rows, Count, 1e-5f, x, weight, run.Output(Rows * Count), rms, oneMore: true),
+                RmsNorm.Backward(run.Device, Rows, Count, x, weight, rms, dy, null, run.Output(Rows * Count), oneMore: true),
                 RmsNorm.Backward(run.Device, Rows, Count, x, weight, rms, dy, addend, run.Output(Rows * Count)),
                 .. RmsNorm.ParameterGradient(
                     run.Device, ChunkedRows, Count, tall, scales, gradient, Values(run, 12, Count),

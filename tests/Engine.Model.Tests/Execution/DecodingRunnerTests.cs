@@ -14,8 +14,11 @@ public sealed class DecodingRunnerTests
 
     public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>(Decoders);
 
+    public static TheoryData<string, string> OthersOnDevices => TestDevices.QuickWith<string>(GoldenBatch.OtherDecoders);
+
     [Theory]
     [MemberData(nameof(OnDevices))]
+    [SharedMemberData(nameof(OthersOnDevices))]
     public void Token_by_token_logits_are_those_of_the_whole_forward_pass(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);
@@ -34,6 +37,7 @@ public sealed class DecodingRunnerTests
     /// <summary>Prompts are cut into pieces of 8 tokens, which end within rows and between them.</summary>
     [Theory]
     [MemberData(nameof(OnDevices))]
+    [SharedMemberData(nameof(OthersOnDevices))]
     public void Prompts_of_unequal_length_in_pieces_have_the_logits_of_the_whole_forward_pass(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);

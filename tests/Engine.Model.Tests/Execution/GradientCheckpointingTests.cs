@@ -10,12 +10,15 @@ public sealed class GradientCheckpointingTests
     public static TheoryData<string, string> OnDevices =>
         TestDevices.QuickWith<string>("roberta-cls", "roberta-mlm", "bert-cls", "qwen2", "qwen3", "llama", "qwen2-cls");
 
+    public static TheoryData<string, string> OthersOnDevices => TestDevices.QuickWith<string>(GoldenBatch.OtherDecoders);
+
     /// <summary>
     /// With dropout of embeddings, attention, layers, head and the adapter's inputs, and with the last layer on every token or on the
     /// selected ones.
     /// </summary>
     [Theory]
     [MemberData(nameof(OnDevices))]
+    [SharedMemberData(nameof(OthersOnDevices))]
     public void Loss_and_gradients_are_those_of_kept_activations_to_the_bit(string deviceName, string name)
     {
         using var golden = new GoldenBatch(name);

@@ -31,7 +31,7 @@ public sealed class MemoryPlanTests
     private static readonly Dictionary<string, Architecture> Models = new()
     {
         ["roberta-base"] = ArchitectureCatalog.Create(ModelConfig.Parse(RobertaBase), HeadKind.MaskedLm),
-        ["qwen2.5-0.5b"] = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen25Half))),
+        ["qwen2.5-0.5b"] = new CausalDecoder(DecoderConfig.From(ModelConfig.Parse(Qwen25Half))),
     };
 
     /// <summary>Texts of 128 to 2048 tokens, a label at one token in seven or at every one.</summary>
@@ -68,7 +68,7 @@ public sealed class MemoryPlanTests
     }
 
     /// <summary>Qwen2.5-7B's sizes: 7,615,616,512 parameters, its head untied.</summary>
-    private static Architecture Qwen7B => new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse("""
+    private static Architecture Qwen7B => new CausalDecoder(DecoderConfig.From(ModelConfig.Parse("""
         {
           "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28,
           "num_key_value_heads": 4, "intermediate_size": 18944, "max_position_embeddings": 32768, "vocab_size": 152064, "rms_norm_eps": 1e-06,

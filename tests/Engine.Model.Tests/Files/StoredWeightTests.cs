@@ -19,7 +19,7 @@ public sealed class StoredWeightTests : IDisposable
         new SafetensorsWriter().Add("model.embed_tokens.weight", [2, 2], new sbyte[] { 1, 2, 3, 4 })
             .Write(folder.File("model.safetensors"));
         using Checkpoint checkpoint = Checkpoint.Open(folder.Root);
-        var architecture = new LlamaForCausalLM(DecoderConfig.From(ModelConfig.Parse(
+        var architecture = new CausalDecoder(DecoderConfig.From(ModelConfig.Parse(
             """{"model_type":"llama","vocab_size":2,"hidden_size":2,"num_hidden_layers":1,"num_attention_heads":1,"intermediate_size":2,"max_position_embeddings":4}""")));
 
         string message =

@@ -17,10 +17,10 @@ public sealed class DecoderConfigTests
     {
         DecoderConfig qwen2 = Read("goldens/models/qwen2"), qwen3 = Read("goldens/models/qwen3"), llama = Read("goldens/models/llama");
         Assert.Equal(
-            (DecoderFamily.Qwen2, 16, 2, true, null),
+            (Qwen2.Family, 16, 2, true, null),
             (qwen2.Family, qwen2.HeadDim, qwen2.NumKeyValueHeads, qwen2.TieWordEmbeddings, qwen2.PadTokenId));
-        Assert.Equal((DecoderFamily.Qwen3, 32, 1, false), (qwen3.Family, qwen3.HeadDim, qwen3.NumKeyValueHeads, qwen3.TieWordEmbeddings));
-        Assert.Equal((DecoderFamily.Llama, 1e-5f, 512), (llama.Family, llama.RmsNormEps, llama.MaxPositionEmbeddings));
+        Assert.Equal((Qwen3.Family, 32, 1, false), (qwen3.Family, qwen3.HeadDim, qwen3.NumKeyValueHeads, qwen3.TieWordEmbeddings));
+        Assert.Equal((Llama.Family, 1e-5f, 512), (llama.Family, llama.RmsNormEps, llama.MaxPositionEmbeddings));
 
         DecoderConfig Read(string path) => DecoderConfig.From(ModelConfig.Read(SharedFiles.Path(path)));
     }
@@ -33,7 +33,7 @@ public sealed class DecoderConfigTests
             (4, 4, 1e-6f, 0f, 0.02f),
             (config.HeadDim, config.NumKeyValueHeads, config.RmsNormEps, config.AttentionDropout, config.InitializerRange));
         Assert.Equal((false, false, false, null), (config.AttentionBias, config.MlpBias, config.TieWordEmbeddings, config.PadTokenId));
-        Assert.Equal([1, (double)(float)0.01], config.RotaryFrequencies);
+        Assert.Equal([1, (double)(float)0.01], Assert.Single(config.Rotaries).Frequencies);
         DecoderConfig qwen3 =
             DecoderConfig.From(
                 ModelConfig.Parse(With("model_type", "\"qwen3\"").Replace("\"num_attention_heads\":4", "\"num_attention_heads\":64")
@@ -57,8 +57,8 @@ public sealed class DecoderConfigTests
             ["high_freq_factor"] = 4,
             ["original_max_position_embeddings"] = 8192,
         });
-        IReadOnlyList<double> plain = (rope with { Type = "default" }).Frequencies(HeadSize, "test"),
-            scaled = rope.Frequencies(HeadSize, "test");
+        IReadOnlyList<double> plain = (rope with { Type = "default" }).Rotary(HeadSize, "test").Frequencies,
+            scaled = rope.Rotary(HeadSize, "test").Frequencies;
         int between = 0;
         for (int j = 0; j < HeadSize / 2; j++)
         {
@@ -73,7 +73,7 @@ public sealed class DecoderConfigTests
 
         Assert.NotEqual(0, between);
         IReadOnlyList<double> linear =
-            new RopeParameters("linear", 500_000, new Dictionary<string, double> { ["factor"] = 4 }).Frequencies(HeadSize, "test");
+            new RopeParameters("linear", 500_000, new Dictionary<string, double> { ["factor"] = 4 }).Rotary(HeadSize, "test").Frequencies;
         Assert.All(plain.Zip(linear), pair => Assert.Equal(pair.First / 4, pair.Second));
     }
 
@@ -86,22 +86,27 @@ public sealed class DecoderConfigTests
     [InlineData(
         "architectures", "[\"LlamaForQuestionAnswering\"]", "supported are LlamaForCausalLM, LlamaForSequenceClassification, LlamaModel")]
     [InlineData(
-        "rope_scaling", """{"rope_type":"yarn","factor":4}""",
-        "rotary embeddings of the type yarn are not built; built are default, linear and llama3")]
-    [InlineData("rope_scaling", """{"rope_type":"dynamic","factor":4}""", "type dynamic are not built")]
+        "rope_scaling", """{"rope_type":"proportional","factor":4}""",
+        "rotary embeddings of the type proportional are not built; built are default, linear, dynamic, llama3, yarn and longrope")]
+    [InlineData("rope_scaling", """{"rope_type":"yarn"}""", "need the number 'original_max_position_embeddings'")]
     [InlineData("rope_scaling", """{"rope_type":"llama3","factor":8}""", "need the number 'low_freq_factor'")]
-    [InlineData("rope_scaling", """{"rope_type":"longrope"}""", "the type longrope are not built; built are default, linear and llama3")]
+    [InlineData("rope_scaling", """{"rope_type":"longrope"}""", "longrope need the list 'short_factor' of 2 numbers above 0")]
+    [InlineData("rope_scaling", """{"rope_type":"longrope","short_factor":[1,2,3]}""", "'short_factor' of 2 numbers")]
+    [InlineData(
+        "rope_parameters", """{"full_attention":{"rope_theta":1e4},"sliding_attention":{"rope_theta":1e3}}""",
+        "parameters per layer type are not supported in this family")]
+    [InlineData("use_bidirectional_attention", "true", "'use_bidirectional_attention' is true; false")]
     [InlineData(
         "rope_scaling", """{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":4}""",
         "the same as rope_parameters")]
     [InlineData(
         "rope_parameters", """{"rope_type":"default","rope_theta":1e4,"partial_rotary_factor":0.5}""", "partial_rotary_factor is 0.5")]
-    [InlineData("partial_rotary_factor", "0.5", "'partial_rotary_factor' is 0.5")]
+    [InlineData("partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5; in a model of type llama whole heads are turned")]
     [InlineData("rope_theta", "0", "'rope_theta' is 0")]
     [InlineData("rope_theta", "1e-300", "turn by angles beyond float32")]
     [InlineData("rms_norm_eps", "1e-60", "'rms_norm_eps' is 1e-60; a number above 0 was expected")]
-    [InlineData("layer_types", """["full_attention","sliding_attention"],"sliding_window":32""", "sliding windows are not built")]
-    [InlineData("use_sliding_window", "true,\"sliding_window\":32,\"max_window_layers\":1", "sliding windows are not built")]
+    [InlineData("layer_types", """["full_attention","sliding_attention"]""", "in a model of type llama tokens see all before them")]
+    [InlineData("layer_types", """["full_attention"]""", "one for each of the 2 layers was expected")]
     [InlineData("layer_types", """["full_attention","linear_attention"]""", "a list of full_attention and sliding_attention was expected")]
     [InlineData("num_hidden_layers", "268435456", "'num_hidden_layers' is 268435456; a number from 1 to 4096 was expected")]
     [InlineData("num_attention_heads", "0", "a number from 1 to")]
@@ -113,41 +118,148 @@ public sealed class DecoderConfigTests
     public void What_is_not_built_is_refused_by_name(string key, string value, string message) =>
         Assert.Contains(message, Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(With(key, value)))).Message);
 
+    /// <summary>Windows layer by layer; one that no text reaches beyond is none, and so is null.</summary>
     [Theory]
-    [InlineData("use_sliding_window", "true,\"sliding_window\":64,\"max_window_layers\":1")]
-    [InlineData("use_sliding_window", "true,\"sliding_window\":32,\"max_window_layers\":2")]
-    [InlineData("use_sliding_window", "false,\"sliding_window\":32,\"max_window_layers\":0")]
-    [InlineData("layer_types", """["full_attention","full_attention"],"sliding_window":32""")]
-    public void A_sliding_window_that_no_text_reaches_beyond_is_read(string key, string value) =>
-        Assert.Equal(64, DecoderConfig.From(ModelConfig.Parse(With(key, value))).MaxPositionEmbeddings);
-
-    /// <summary>As in Transformers: without the key there is its default of 4096 tokens, with null there is no window.</summary>
-    [Fact]
-    public void A_sliding_window_of_null_is_none()
+    [InlineData("qwen2", """ "use_sliding_window":true,"sliding_window":32,"max_window_layers":1 """, 0, 32)]
+    [InlineData("qwen2", """ "use_sliding_window":true,"sliding_window":32,"max_window_layers":0 """, 32, 32)]
+    [InlineData("qwen3", """ "use_sliding_window":true,"sliding_window":64,"max_window_layers":0 """, 0, 0)]
+    [InlineData("qwen2", """ "use_sliding_window":false,"sliding_window":32,"max_window_layers":0 """, 0, 0)]
+    [InlineData("qwen2", """ "use_sliding_window":true,"sliding_window":null,"max_window_layers":0 """, 0, 0)]
+    [InlineData("qwen2", """ "sliding_window":32,"layer_types":["sliding_attention","full_attention"] """, 32, 0)]
+    [InlineData("mistral", """ "sliding_window":7 """, 7, 7)]
+    [InlineData("mistral", """ "sliding_window":null """, 0, 0)]
+    [InlineData("phi3", """ "sliding_window":7,"pad_token_id":0 """, 7, 7)]
+    [InlineData("phi3", """ "pad_token_id":0 """, 0, 0)]
+    [InlineData("gemma2", """ "sliding_window":9 """, 9, 0)]
+    [InlineData("gemma3_text", """ "sliding_window":9 """, 9, 9)]
+    [InlineData("gemma3_text", """ "sliding_window":9,"sliding_window_pattern":2 """, 9, 0)]
+    public void Layers_have_the_windows_of_their_family(string family, string more, int first, int second)
     {
-        string longTexts = With("use_sliding_window", "true,\"max_window_layers\":0")
-            .Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":8192", StringComparison.Ordinal);
+        DecoderConfig config = DecoderConfig.From(
+            ModelConfig.Parse(With("model_type", $"\"{family}\",\"num_key_value_heads\":2,\"head_dim\":4,{more}")));
+        Assert.Equal([first, second], config.LocalLayers.Select(local => local ? config.Window : 0));
+    }
 
+    /// <summary>As in Transformers: without the key there is its default of 4096 tokens.</summary>
+    [Theory]
+    [InlineData("mistral")]
+    [InlineData("gemma2")]
+    [InlineData("gemma3_text")]
+    public void A_window_that_is_not_said_is_of_4096_tokens(string family)
+    {
+        string longTexts = With("model_type", $"\"{family}\",\"num_key_value_heads\":2")
+            .Replace("\"max_position_embeddings\":64", "\"max_position_embeddings\":8192", StringComparison.Ordinal);
+        DecoderConfig config = DecoderConfig.From(ModelConfig.Parse(longTexts));
+        Assert.Equal((4096, true), (config.Window, config.LocalLayers[0]));
+    }
+
+    [Fact]
+    public void Gemma_caps_scores_and_logits_unless_told_otherwise()
+    {
+        DecoderConfig two = Read("gemma2", "");
+        DecoderConfig uncapped = Read("gemma2", ",\"attn_logit_softcapping\":null,\"final_logit_softcapping\":20"),
+            three = Read("gemma3_text", ",\"rope_local_base_freq\":500,\"rope_theta\":2000");
+        Assert.Equal((50f, 30f, 256, 1f / 16), (two.ScoreCap, two.LogitCap, two.HeadDim, two.ScoreScale));
+        Assert.Equal((0f, 20f, true), (uncapped.ScoreCap, uncapped.LogitCap, uncapped.TieWordEmbeddings));
+        Assert.Equal((0f, 0f), (three.ScoreCap, three.LogitCap));
+        Assert.Equal(Math.Pow(2000, -2.0 / 256), three.Rotaries[0].Frequencies[1], 1e-7);
+        Assert.Equal(Math.Pow(500, -2.0 / 256), three.Rotaries[1].Frequencies[1], 1e-7);
+
+        static DecoderConfig Read(string family, string more) =>
+            DecoderConfig.From(ModelConfig.Parse(With("model_type", $"\"{family}\",\"num_key_value_heads\":2{more}")));
+    }
+
+    /// <summary>
+    /// Qwen2.5's own numbers for four times its context: pairs that turn more than 32 times in it are kept, those that turn less than once
+    /// stretched by 4 (arXiv 2309.00071, section 3.2), and what is turned is scaled by 0.1 ln 4 + 1 (section 3.4).
+    /// </summary>
+    [Fact]
+    public void Yarn_keeps_pairs_that_turn_often_and_stretches_those_that_do_not()
+    {
+        const int HeadSize = 128;
+        RopeParameters rope = new("yarn", 1e6, new Dictionary<string, double>
+        {
+            ["factor"] = 4,
+            ["original_max_position_embeddings"] = 32768,
+        });
+        RotarySet plain = (rope with { Type = "default" }).Rotary(HeadSize, "test"), scaled = rope.Rotary(HeadSize, "test");
+        Assert.Equal(1, plain.Scale);
+        Assert.Equal(1 + (0.1 * Math.Log(4)), scaled.Scale, 1e-7);
+        double Turns(int pair) => 32768 * plain.Frequencies[pair] / (2 * Math.PI);
+        double last = -1;
+        for (int pair = 0; pair < HeadSize / 2; pair++)
+        {
+            double share = ((plain.Frequencies[pair] / scaled.Frequencies[pair]) - 1) / 3;
+            Assert.InRange(share, -1e-6, 1 + 1e-6);
+            Assert.True(share >= last - 1e-6, $"pair {pair}");
+            if (pair > 0 && Turns(pair - 1) > 32 && Turns(pair) > 32)
+            {
+                Assert.Equal(0, share, 1e-6);
+            }
+            else if (pair > 0 && Turns(pair - 1) < 1)
+            {
+                Assert.Equal(1, share, 1e-6);
+            }
+
+            last = share;
+        }
+    }
+
+    /// <summary>
+    /// Within the original context a pair's frequency is divided by its short factor, and what is turned is scaled by the root of
+    /// 1 + ln(128 / 4) / ln 4096; longer texts, which the long factors serve, are not read.
+    /// </summary>
+    [Fact]
+    public void Longrope_takes_the_short_factors_within_the_original_context()
+    {
+        string text = With("model_type", "\"phi3\",\"pad_token_id\":0").Replace(
+            "\"max_position_embeddings\":64", "\"max_position_embeddings\":131072,\"original_max_position_embeddings\":4096",
+            StringComparison.Ordinal);
+        text = text[..^1] + ",\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1.5,2],\"long_factor\":[3,4]}}";
+        DecoderConfig config = DecoderConfig.From(ModelConfig.Parse(text));
+        RotarySet set = Assert.Single(config.Rotaries);
+        Assert.Equal(1 / 1.5, set.Frequencies[0], 1e-7);
+        Assert.Equal(0.01 / 2, set.Frequencies[1], 1e-9);
+        Assert.Equal(Math.Sqrt(1 + (Math.Log(32) / Math.Log(4096))), set.Scale, 1e-6);
+        Assert.Equal(4096, config.MaxPositionEmbeddings);
+    }
+
+    /// <summary>Dynamic scaling begins beyond max_position_embeddings, where no text is read.</summary>
+    [Fact]
+    public void Dynamic_scaling_changes_nothing_within_the_context()
+    {
+        DecoderConfig plain = DecoderConfig.From(ModelConfig.Parse(Minimal)),
+            dynamic = DecoderConfig.From(ModelConfig.Parse(With("rope_scaling", """{"rope_type":"dynamic","factor":4}""")));
+        Assert.Equal(plain.Rotaries[0].Frequencies, dynamic.Rotaries[0].Frequencies);
+        Assert.Equal(64, dynamic.MaxPositionEmbeddings);
+    }
+
+    [Fact]
+    public void A_part_of_a_head_is_turned_where_the_family_has_that()
+    {
+        string text = With("model_type", "\"phi3\",\"pad_token_id\":0,\"head_dim\":8,\"partial_rotary_factor\":0.75");
+        Assert.Equal(3, DecoderConfig.From(ModelConfig.Parse(text)).Rotaries[0].Frequencies.Count);
+        string odd = text.Replace("0.75", "0.4", StringComparison.Ordinal);
         Assert.Contains(
-            "the last 4096 tokens only", Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(longTexts))).Message);
-        string without = longTexts.Replace(
-            "\"max_window_layers\":0", "\"max_window_layers\":0,\"sliding_window\":null", StringComparison.Ordinal);
-        Assert.Equal(8192, DecoderConfig.From(ModelConfig.Parse(without)).MaxPositionEmbeddings);
+            "a share of them that are pairs was expected",
+            Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(odd))).Message);
     }
 
     [Fact]
     public void Every_family_has_a_causal_model_and_a_classifier()
     {
         using var folder = new TemporaryFolder();
-        foreach ((string type, string name) in ((string, string)[])[("llama", "Llama"), ("qwen2", "Qwen2"), ("qwen3", "Qwen3")])
+        foreach (DecoderFamily family in DecoderFamilies.All)
         {
-            File.WriteAllText(folder.File("config.json"), With("model_type", $"\"{type}\",\"num_key_value_heads\":null"));
+            File.WriteAllText(
+                folder.File("config.json"),
+                With("model_type", $"\"{family.ModelType}\",\"num_key_value_heads\":null,\"pad_token_id\":0"));
             ModelFolder model = ModelFolder.Open(folder.Root);
-            Assert.Equal($"{name}ForCausalLM", model.CreateArchitecture().Name);
-            Assert.Equal($"{name}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
+            Assert.Equal($"{family.Name}ForCausalLM", model.CreateArchitecture().Name);
+            Assert.Equal($"{family.TextName}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
             Assert.Equal(HeadKind.Regression, model.CreateArchitecture(HeadKind.Regression).Head);
             Assert.Contains(
-                "not built for masked language modelling; models of type bert, roberta are",
+                "not built for masked language modelling; models of type bert, roberta, xlm-roberta, distilbert are",
                 Assert.Throws<ModelFileException>(() => model.CreateArchitecture(HeadKind.MaskedLm)).Message);
         }
     }

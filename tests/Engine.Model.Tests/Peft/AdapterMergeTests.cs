@@ -31,6 +31,19 @@ public sealed class AdapterMergeTests
         Assert.Equal(golden.Architecture.Name, Assert.Single(ModelConfig.Read(folder.File("merged")).Architectures));
     }
 
+    public static TheoryData<string> Others => [.. GoldenBatch.OtherDecoders];
+
+    [SharedTheory]
+    [MemberData(nameof(Others))]
+    public void A_merged_model_has_the_logits_of_the_model_with_its_adapter(string name)
+    {
+        using var golden = new GoldenBatch(name);
+        using var folder = new TemporaryFolder();
+        Merge(golden.Folder, golden.AdapterFolder, folder.File("merged"), new MergeOptions { StorageType = SafetensorsType.Float32 });
+        using var loaded = new LoadedModel(folder.File("merged"), null, train: false, golden.Capacity);
+        golden.CheckLogits(loaded.Run(golden.Batch, new RunnerOptions { EveryToken = true, VocabularyLogits = true }), "lora");
+    }
+
     /// <summary>Merged in float32, so that what rounding adds is some 1e-7 of the weight in every direction.</summary>
     [Fact]
     public void What_merging_adds_to_a_weight_has_the_adapters_rank()

@@ -29,7 +29,7 @@ public sealed class PublishedAdapterTests
     [SharedFact]
     public void Qwen_25_adapter_fits_by_name_and_shape()
     {
-        var architecture = new Qwen2ForCausalLM(DecoderConfig.From(ModelConfig.Parse(Qwen25)));
+        var architecture = new CausalDecoder(DecoderConfig.From(ModelConfig.Parse(Qwen25)));
         using AdapterFile file = AdapterFile.Read(SharedFiles.Path("data/adapters/qwen2.5-0.5b-lora"));
         AdapterBinding binding = ModelAdapters.Bind(architecture, file);
         Assert.Equal(48, binding.Modules.Count);
