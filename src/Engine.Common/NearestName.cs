@@ -4,29 +4,34 @@ namespace Engine.Common;
 internal static class NearestName
 {
     /// <summary>Shorter names say too little of what was meant.</summary>
-    private const int ShortestWords = 4;
+    private const int ShortestWords = 3;
+
+    /// <summary>Characters of a name for each of its edits: with more edits another name was meant.</summary>
+    private const int LengthPerEdit = 3;
+
+    private static readonly char[] Dividers = ['-', '_'];
 
     /// <summary>
-    /// The known name with the smallest edit distance, case aside (insertion, deletion, substitution, swapped neighbours);
-    /// where nothing is closer than half of the longer name, one that holds all its words (<c>batch_size</c>); null where there is none
-    /// either.
+    /// The known name with the smallest edit distance (insertion, deletion, substitution, swapped neighbours), where that is at most a
+    /// third of the longer name; else one that holds all words of the given one (<c>batch_size</c>); null where there is none either. Case,
+    /// hyphens and underscores count for nothing: <c>FlatLoRA</c> is <c>flat-lora</c>.
     /// </summary>
     public static string? Find(string given, IEnumerable<string> known)
     {
+        string plain = Plain(given);
         string? best = null;
         int bestDistance = int.MaxValue;
         foreach (string name in known)
         {
-            int distance = Distance(given.ToLowerInvariant(), name.ToLowerInvariant());
-            if (distance < bestDistance && distance * 2 <= Math.Max(given.Length, name.Length))
+            string other = Plain(name);
+            int distance = Distance(plain, other);
+            if (distance < bestDistance && distance * LengthPerEdit <= Math.Max(plain.Length, other.Length))
             {
                 (best, bestDistance) = (name, distance);
             }
         }
 
-        return best ?? (given.Length < ShortestWords
-            ? null
-            : known.FirstOrDefault(name => !given.ToLowerInvariant().Split('_').Except(name.Split('_')).Any()));
+        return best ?? (plain.Length < ShortestWords ? null : known.FirstOrDefault(name => !Words(given).Except(Words(name)).Any()));
     }
 
     /// <summary>
@@ -40,6 +45,10 @@ internal static class NearestName
         string all = $"nown are {string.Join(", ", known.Take(most).Select(Shown))}{rest}";
         return known.Count == 0 ? "there are none" : Find(given, known) is string nearest ? $"did you mean '{nearest}'? K{all}" : $"k{all}";
     }
+
+    private static string[] Words(string name) => name.ToLowerInvariant().Split(Dividers);
+
+    private static string Plain(string name) => string.Concat(Words(name));
 
     private static string Shown(string name) =>
         name.Length == 0 || name.Any(character => char.IsWhiteSpace(character) || character == ',') ? $"'{name}'" : name;
