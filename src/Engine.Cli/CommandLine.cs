@@ -47,6 +47,7 @@ public static class CommandLine
         {
             verbose,
             new TrainCommand(host),
+            new KeysCommand(host),
             new FederateCommand(host),
             new CompareCommand(host),
             new EvalCommand(host),

@@ -18,6 +18,13 @@ public sealed class ConfigurationException : Exception, ISettingsError
         : base(message, innerException)
     {
     }
+
     /// <inheritdoc/>
     public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>
+    /// Where a key is not known, what a list of keys would be asked for: the section in which it stands, the training method whose key it
+    /// would be, or nothing (an empty text) for the run file itself. Null for any other error.
+    /// </summary>
+    public string? UnknownIn { get; init; }
 }

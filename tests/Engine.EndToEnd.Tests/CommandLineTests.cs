@@ -7,7 +7,8 @@ namespace Engine.EndToEnd.Tests;
 public sealed class CommandLineTests
 {
     private static readonly string[] Names = ["train", "eval", "predict", "embed", "estimate", "inspect", "devices", "tokenize",
-        "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels"];
+        "train-tokenizer", "template", "forward", "chat", "generate", "merge", "kernels", "keys", "federate", "compare",
+        "sharpness"];
 
     public static TheoryData<string> Commands => [.. Names];
 
@@ -54,7 +55,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData(2, "There is no command 'trian'. Did you mean 'train'?", "trian", "run.yaml")]
-    [InlineData(2, "There is no command 'frobnicate'. There are train, federate, compare, ", "frobnicate")]
+    [InlineData(2, "There is no command 'frobnicate'. There are train, keys, federate, ", "frobnicate")]
     [InlineData(2, "RUN.yaml is missing: ", "train")]
     [InlineData(2, "'b.yaml' is one argument too many: engine train takes RUN.yaml.", "train", "a.yaml", "b.yaml")]
     [InlineData(2, "'x' is too much: engine devices takes no arguments", "devices", "x")]
@@ -72,6 +73,8 @@ public sealed class CommandLineTests
             + "download the file and give its path here.", "predict", "m", "--file", "hf://x/y.csv")]
     [InlineData(2, "--language is 'metal'; known are opencl, ptx.", "kernels", "--language", "metal", "--output", "x")]
     [InlineData(2, "There is no option '--resum'; did you mean '--resume'?", "train", "a.yaml", "--resum")]
+    [InlineData(2, "There is no option '--output'.", "eval", "run", "--output", "x")]
+    [InlineData(2, "There is no option '--max'; did you mean '--max-length'?", "eval", "run", "--max", "8")]
     [InlineData(2, "MODEL is missing: ", "generate", "--prompt", "x")]
     [InlineData(2, "The model is given twice", "eval", "a", "--model", "b")]
     [InlineData(2, "MODEL is 'hf://org/name', an address of the Hugging Face Hub", "predict", "hf://org/name", "text")]
@@ -120,6 +123,20 @@ public sealed class CommandLineTests
             Assert.DoesNotContain(output.Split('\n'), line => line.EndsWith(' '));
             Assert.Contains("  ", output, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void The_device_is_named_when_what_comes_before_it_is_right()
+    {
+        using SmallRun run = new();
+        foreach (string command in (string[])["train", "estimate"])
+        {
+            EngineResult wrong = EngineProcess.Run(command, run.RunFile, "--set", "data.text=sentense");
+            wrong.Refused(1, "did you mean 'sentence'?");
+            Assert.Empty(wrong.Output);
+        }
+
+        Assert.StartsWith("device: cpu", EngineProcess.Run("estimate", run.RunFile).Succeeded().Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -39,6 +39,25 @@ public sealed class EmbedTests : IDisposable
     }
 
     [Fact]
+    public void Vectors_of_a_folder_that_says_nothing_of_them_come_with_a_note_and_are_scaled_where_that_is_asked_for()
+    {
+        using SmallRun run = new();
+        EngineResult plain = EngineProcess.Run("embed", run.File("model"), "the cat").Succeeded();
+        Assert.Contains("has no modules.json", plain.Error, StringComparison.Ordinal);
+        EngineResult scaled = EngineProcess.Run("embed", run.File("model"), "the cat", "--normalize").Succeeded();
+        Assert.DoesNotContain("modules.json", scaled.Error, StringComparison.Ordinal);
+        float[] vector = Vector(plain), unit = Vector(scaled);
+        double length = Math.Sqrt(vector.Sum(number => (double)number * number));
+        Assert.NotEqual(1, length, 0.01);
+        Near([.. vector.Select(number => number / length)], unit);
+
+        EngineProcess.Run("train", run.RunFile, "--set", "adapter={r: 2, target_modules: [query]}", "--set", "max_steps=1").Succeeded();
+        EngineResult tuned = EngineProcess.Run("embed", run.File("run"), "the cat", "--normalize").Succeeded();
+        Assert.DoesNotContain("note:", tuned.Error, StringComparison.Ordinal);
+        Assert.NotEqual(unit, Vector(tuned));
+    }
+
+    [Fact]
     public void A_decoder_makes_no_vectors_and_texts_come_from_one_place()
     {
         TinyDecoder.Write(folder.File("decoder"));
@@ -46,6 +65,9 @@ public sealed class EmbedTests : IDisposable
             .Refused(1, "a model of type qwen2 is not built for sentence vectors; models of type bert, roberta are.");
         EngineProcess.Run("embed", folder.File("decoder"), "a", "--file", "b.txt").Refused(1, "both as arguments and with --file");
     }
+
+    private static float[] Vector(EngineResult result) =>
+        [.. JsonNode.Parse(result.OutputLines.Single())!["embedding"]!.AsArray().Select(number => number!.GetValue<float>())];
 
     /// <summary>Float32 on both sides, each within 1e-6 of the numbers' size.</summary>
     private static void Near(double[] expected, float[] actual) =>

@@ -121,6 +121,55 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
         Assert.Contains("1 of 243 texts are empty", estimated.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_output_file_has_the_rows_with_their_columns_and_what_the_model_says()
+    {
+        string csv = Write("new.csv", "id,sentence\n007,the cat loves the film\n8,\"a dog hates, say, the soup\"\n");
+        string output = run.File("out.csv");
+        string[] command = ["predict", run.File("run"), "--file", csv, "--output", output];
+        EngineResult written = EngineProcess.Run(command).Succeeded();
+        Assert.Empty(written.Output);
+        Assert.Contains($"2 rows written to {output}\n", written.Error, StringComparison.Ordinal);
+
+        JsonNode[] told = [.. Predict("--file", csv, "--json").Select(line => JsonNode.Parse(line)!)];
+        string[] starts = ["007,the cat loves the film", "8,\"a dog hates, say, the soup\""];
+        Assert.Equal(
+            ["id,sentence,prediction,probability", .. starts.Zip(told, (start, line) => $"{start},{line["label"]},{line["probability"]}")],
+            File.ReadAllLines(output));
+
+        string before = File.ReadAllText(output);
+        EngineProcess.Run([.. command, "--text", "id"]).Refused(1, "out.csv is there already", "Here: --overwrite.");
+        Assert.Equal(before, File.ReadAllText(output));
+        EngineProcess.Run([.. command, "--text", "id", "--overwrite"]).Succeeded();
+        Assert.NotEqual(before, File.ReadAllText(output));
+
+        string again = run.File("again.jsonl");
+        EngineResult twice =
+            EngineProcess.Run("predict", run.File("run"), "--file", output, "--text", "sentence", "--output", again).Succeeded();
+        Assert.Contains("note: The rows have a column 'prediction' already", twice.Error, StringComparison.Ordinal);
+        JsonNode[] lines = [.. File.ReadAllLines(again).Select(line => JsonNode.Parse(line)!)];
+        Assert.Equal(["007", "8"], lines.Select(line => line["id"]!.GetValue<string>()));
+        Assert.Equal(told.Select(line => $"{line["label"]}"), lines.Select(line => $"{line["prediction_2"]}"));
+        Assert.Equal(told.Select(Probabilities), lines.Select(Probabilities));
+
+        static string Probabilities(JsonNode line) => line["probabilities"]!.ToJsonString();
+    }
+
+    [Fact]
+    public void An_output_file_that_cannot_be_written_is_refused_before_the_model_is_read()
+    {
+        string csv = Write("kept.csv", "sentence\nthe cat\n");
+        string[] command = ["predict", run.File("run"), "--file", csv];
+        EngineProcess.Run([.. command, "--output", run.File("out.parquet")]).Refused(1, "out.parquet", "one of .csv, .tsv, .jsonl");
+        EngineProcess.Run([.. command, "--output", csv, "--overwrite"]).Refused(1, "kept.csv, which is read; choose another output");
+        EngineProcess.Run([.. command, "--output", run.File("x.csv"), "--json"]).Refused(2, "--json says how predictions are printed");
+        EngineProcess.Run([.. command, "--overwrite"]).Refused(2, "--overwrite is for the file that --output names");
+        EngineResult column = EngineProcess.Run([.. command, "--text", "sentense"]);
+        column.Refused(1, "did you mean 'sentence'?");
+        Assert.DoesNotContain("device:", column.Error, StringComparison.Ordinal);
+        Assert.Equal("sentence\nthe cat\n", File.ReadAllText(csv));
+    }
+
     private string[] Predict(params string[] arguments) =>
         EngineProcess.Run(["predict", run.File("run"), .. arguments]).Succeeded().OutputLines;
 

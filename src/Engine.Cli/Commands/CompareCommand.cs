@@ -21,7 +21,8 @@ internal sealed class CompareCommand : EngineCommand
     private readonly Option<string> methods = new("--methods")
     {
         Description = "What to compare: methods with commas between, such as lora,flat-lora,flat-lora{rho=0.1},flat-lora+nbar (lora: no "
-            + "method), or a YAML file of named settings (docs/compare.md).",
+            + "method), or a YAML file with a line for each, of the keys that it has in place of the run file's, such as "
+            + "'fast: {method: flat-lora, learning_rate: 1.0e-3}'.",
         HelpName = "LIST|FILE",
         Required = true,
     };
@@ -36,7 +37,7 @@ internal sealed class CompareCommand : EngineCommand
     private readonly Option<string?> sharpness = new("--sharpness")
     {
         Description = "Also measure how flat the loss is around every run's adapter, by these instruments: some of expected, worst-case, "
-            + "eigenvalue, trace (docs/sharpness.md).",
+            + "eigenvalue, trace, with commas between.",
         HelpName = "LIST",
     };
 
@@ -52,7 +53,7 @@ internal sealed class CompareCommand : EngineCommand
             host,
             "compare",
             "Trains a run file by several methods with several seeds and compares metric, time and memory, in a table, as JSON and as a "
-                + "page (docs/compare.md). Given again, it keeps finished runs and goes on with the others.",
+                + "page. Given again, it keeps finished runs and goes on with the others.",
             "engine compare run.yaml --methods lora,flat-lora,efm-lora,bi-lora --seeds 3",
             "engine compare run.yaml --methods 'lora,flat-lora{rho=0.1},flat-lora+nbar' --set num_train_epochs=1",
             "engine compare run.yaml --methods methods.yaml --seeds 5 --sharpness expected,worst-case --device cuda")
@@ -73,6 +74,7 @@ internal sealed class CompareCommand : EngineCommand
             ? SharpnessRequest.Parse(list, arguments.GetValue(sharpnessRows))
             : null;
         using Device device = runFile.OpenDevice(arguments, comparison.Runs[0].Run, Host);
+        CommonOptions.Announce(device, Host.Console.Profile.Out.Writer);
         ComparisonOutcome outcome = Run(comparison, device, request);
         Show(outcome);
         if (outcome.Interrupted)

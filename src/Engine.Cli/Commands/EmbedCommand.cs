@@ -20,6 +20,12 @@ internal sealed class EmbedCommand : EngineCommand
         HelpName = "FILE",
     };
 
+    private readonly Option<bool> normalize = new("--normalize")
+    {
+        Description = "Scale vectors to length 1, so that the product of two is their cosine; without it as the model's modules.json "
+            + "says, and where it has none they are not scaled.",
+    };
+
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
 
@@ -27,8 +33,8 @@ internal sealed class EmbedCommand : EngineCommand
         : base(
             host,
             "embed",
-            "Makes a vector of each text with an encoder, as sentence-transformers does: the mean of the last hidden states, or what the "
-                + "folder's modules.json says.",
+            "Makes a vector of each text with an encoder, as sentence-transformers does: by the steps that the model's modules.json lists, "
+                + "or where it has none by the mean of the last hidden states.",
             "engine embed all-MiniLM-L6-v2 \"How do I reset my password?\"",
             "engine embed all-MiniLM-L6-v2 --file questions.txt --output questions.safetensors",
             "engine embed all-MiniLM-L6-v2 --adapter runs/intents < questions.txt")
@@ -37,6 +43,7 @@ internal sealed class EmbedCommand : EngineCommand
         texts = new TextInputs(this, model, takesPairs: false);
         Add(adapter);
         Add(output);
+        Add(normalize);
         Add(dtype);
         device = new DeviceChoice(this);
     }
@@ -50,9 +57,11 @@ internal sealed class EmbedCommand : EngineCommand
             WrittenFile.RequireApart(path, texts.Paths(arguments));
         }
 
-        IEnumerable<string> inputs = texts.Read(arguments, trained.Run, Host).Select(input => input.Text);
-        using Device target = device.Open(arguments, Host, Host.Error);
-        using TextEmbedder embedder = TextEmbedder.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));
+        IEnumerable<string> inputs = Begun.Reading(texts.Read(arguments, trained.Run, Host)).Select(input => input.Text);
+        using Device target = device.Open(arguments, Host);
+        using TextEmbedder embedder = TextEmbedder.Open(
+            target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)), arguments.GetValue(normalize) ? true : null);
+        CommonOptions.Announce(target, Host.Error);
         CommonOptions.Note(embedder.Notes, Host.Error);
         IEnumerable<(string Text, float[] Vector)> vectors = embedder.EmbedEach(inputs);
         if (path is null)

@@ -23,8 +23,8 @@ internal sealed class EstimateCommand : EngineCommand
             "estimate",
             "Reads a run's data, plans every batch shape, and prints the exact device memory by owner and the number of steps; nothing is "
                 + "allocated or written.",
-            "engine estimate models/demo/run.yaml",
-            "engine estimate models/demo/run.yaml --set per_device_train_batch_size=64 --device cuda")
+            "engine estimate run.yaml",
+            "engine estimate run.yaml --set per_device_train_batch_size=64 --device cuda")
     {
         runFile = new RunFileOptions(this);
     }
@@ -34,6 +34,7 @@ internal sealed class EstimateCommand : EngineCommand
         RunConfiguration run = runFile.Load(arguments);
         using Device device = runFile.OpenDevice(arguments, run, Host);
         RunEstimate estimate = RunEstimate.Of(run, device);
+        CommonOptions.Announce(device, Host.Console.Profile.Out.Writer);
         CommonOptions.Note(estimate.Notes, Host.Error);
         Host.Console.Write(ReportTables.Memory(estimate.BytesByOwner, estimate.Bytes));
         if (estimate.Classes.Count > 0)

@@ -24,8 +24,8 @@ internal sealed class EvalCommand : EngineCommand
             host,
             "eval",
             "Evaluates a trained classifier or regressor on labelled data, or a run's language model on texts, and prints the metrics.",
-            "engine eval runs/demo",
-            "engine eval runs/demo --data other.tsv --json",
+            "engine eval runs/reviews",
+            "engine eval runs/reviews --data other.tsv --json",
             "engine eval runs/chat --data other.jsonl",
             "engine eval roberta-base --adapter my-adapter --data dev.csv --text sentence --label label")
     {
@@ -47,8 +47,9 @@ internal sealed class EvalCommand : EngineCommand
         };
         var evaluation = new ModelEvaluation(TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter)), setup);
         CommonOptions.Note(evaluation.Notes, Host.Error);
-        using Device target = device.Open(arguments, Host, Host.Error);
+        using Device target = device.Open(arguments, Host);
         ModelMetrics found = evaluation.Run(target);
+        CommonOptions.Announce(target, Host.Error);
         CommonOptions.Note(found.Notes, Host.Error);
         if (arguments.GetValue(json))
         {
@@ -58,7 +59,7 @@ internal sealed class EvalCommand : EngineCommand
         else
         {
             Host.Console.Write(ReportTables.Metrics(found.Metrics));
-            Host.Console.WriteLine($"{Amounts.Of(found.Rows, "row")} of {found.Data}");
+            Host.WriteLine($"evaluated on {Amounts.Of(found.Rows, "row")} of {found.Data}");
         }
 
         return ExitCode.Success;

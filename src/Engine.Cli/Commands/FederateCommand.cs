@@ -9,8 +9,6 @@ internal sealed class FederateCommand(CommandHost host) : TrainingCommand(
     "federate",
     "Fine-tunes a model by clients that train apart on their parts of the data and meet after every round, one after another on one "
         + "device, as the run file's 'federated:' section says. Ctrl-C gives up the round that is under way and keeps those before it.",
-    "engine federate models/demo/run.yaml --set 'federated={clients: 4, rounds: 5}' --set warmup_ratio=0 --set output=runs/federated",
-    "engine federate models/demo/run.yaml --set 'federated={clients: 8, rounds: 10, split: label, aggregation: lora-fair}' "
-        + "--set warmup_ratio=0 --set output=runs/fair",
-    "engine federate models/demo/run.yaml --set 'federated={clients: 4, rounds: 5}' --set warmup_ratio=0 --set output=runs/federated "
-        + "--resume");
+    "engine federate run.yaml",
+    "engine federate run.yaml --set 'federated={clients: 8, rounds: 10, split: label, aggregation: lora-fair}' --set output=runs/fair",
+    "engine federate run.yaml --resume");

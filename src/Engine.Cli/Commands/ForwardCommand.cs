@@ -68,8 +68,9 @@ internal sealed class ForwardCommand : EngineCommand
         string outputPath = arguments.GetRequiredValue(output);
         var forward = new FolderForward(trained.Model, trained.Adapter, arguments.GetRequiredValue(inputs), options);
         WrittenFile.RequireApart(outputPath, forward.Files);
-        using Device target = device.Open(arguments, Host, Host.Error);
+        using Device target = device.Open(arguments, Host);
         FolderForwardResult result = forward.Run(target);
+        CommonOptions.Announce(target, Host.Error);
         CommonOptions.Note(result.Notes, Host.Error);
         PaddedForward.Save(result.Tensors, outputPath);
         Host.Error.WriteLine($"{Amounts.Of(result.Tensors.Count, "tensor")} written to {outputPath}");

@@ -18,9 +18,9 @@ internal sealed class InspectCommand : EngineCommand
             host,
             "inspect",
             "Shows what a safetensors file, a model folder, an adapter folder or a run's folder holds.",
-            "engine inspect models/tiny-roberta",
-            "engine inspect runs/demo/adapter",
-            "engine inspect models/tiny-roberta/model.safetensors")
+            "engine inspect models/roberta-base",
+            "engine inspect runs/reviews/adapter",
+            "engine inspect models/roberta-base/model.safetensors")
     {
         Add(path);
     }

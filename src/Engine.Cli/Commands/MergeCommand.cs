@@ -51,9 +51,9 @@ internal sealed class MergeCommand : EngineCommand
             host,
             "merge",
             "Merges an adapter into its base model, W + scale B A in float32, and writes a Hugging Face folder that needs no adapter.",
-            "engine merge runs/demo --output merged",
+            "engine merge runs/reviews --output merged",
             "engine merge qwen2.5-0.5b --adapter my-adapter --output merged --dtype bfloat16",
-            "engine merge runs/demo --mitigate-intruders --output merged")
+            "engine merge runs/reviews --mitigate-intruders --output merged")
     {
         model = new ModelArgument(this);
         Add(adapter);

@@ -3,9 +3,14 @@ using System.Globalization;
 using System.Text.Json;
 using Engine.Cli.Console;
 using Engine.Common;
+using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Architectures;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
+using Engine.Training.Reports;
 using Engine.Training.Running;
+using Answer = ((string Text, string? Pair) Input, Engine.Training.Running.Prediction Prediction);
 
 namespace Engine.Cli.Commands;
 
@@ -23,7 +28,24 @@ internal sealed class PredictCommand : EngineCommand
         HelpName = "N",
     };
 
-    private readonly Option<bool> json = new("--json") { Description = "One JSON line a text with the probability of every label." };
+    private readonly Option<bool> json = new("--json")
+    {
+        Description = "Print one JSON line a text with the probability of every label.",
+    };
+
+    private readonly Option<string?> output = new("--output")
+    {
+        Description = $"Write a file ({PredictionFile.Endings}; the ending says how) of the rows that were read, with all their columns "
+            + $"and behind these {PredictionFile.Prediction} and {PredictionFile.Probability} (in .jsonl also "
+            + $"{PredictionFile.Probabilities}, that of every label; for regression {PredictionFile.Prediction} alone). A column of such a "
+            + $"name that the rows have already stays, and the model's is {PredictionFile.Prediction}_2.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<bool> overwrite = new("--overwrite")
+    {
+        Description = "Let a file that --output names give way to the new one.",
+    };
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
 
@@ -33,9 +55,9 @@ internal sealed class PredictCommand : EngineCommand
             "predict",
             "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for "
                 + "regression the number and the text.",
-            "engine predict runs/demo \"wake me at seven tomorrow\"",
-            "engine predict runs/demo --json --file requests.txt",
-            "engine predict runs/demo --file dev.csv --file test.csv --text review",
+            "engine predict runs/reviews \"What a film\"",
+            "engine predict runs/reviews --file new.csv --output predictions.csv",
+            "engine predict runs/reviews --file dev.csv --file test.csv --text review --json",
             "engine predict roberta-base --adapter my-adapter --pairs < pairs.tsv")
     {
         model = new ModelArgument(this, alone: false);
@@ -43,6 +65,19 @@ internal sealed class PredictCommand : EngineCommand
         Add(adapter);
         Add(maxLength);
         Add(json);
+        Add(output);
+        Add(overwrite);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(output) is null && result.GetValue(overwrite))
+            {
+                result.AddError("--overwrite is for the file that --output names, and there is none.");
+            }
+            else if (result.GetResult(output) is not null && result.GetValue(json))
+            {
+                result.AddError("--json says how predictions are printed, and --output writes them as its ending says; give one of them.");
+            }
+        });
         Add(dtype);
         device = new DeviceChoice(this);
     }
@@ -58,32 +93,32 @@ internal sealed class PredictCommand : EngineCommand
                 + "its loss and perplexity, 'engine generate' texts.");
         }
 
-        IEnumerable<(string Text, string? Pair)> inputs = texts.Read(arguments, trained.Run, Host);
-        using Device target = device.Open(arguments, Host, Host.Error);
+        string? path = arguments.GetValue(output);
+        if (path is not null)
+        {
+            WrittenFile.RequireApart(path, texts.Paths(arguments));
+        }
+
+        IEnumerable<Example> inputs = texts.Read(arguments, trained.Run, Host, keepsColumns: path is not null);
+        PredictionFile? file = path is null ? null : new PredictionFile(path, arguments.GetValue(overwrite), inputs);
+        inputs = file?.Rows ?? Begun.Reading(inputs);
+        using Device target = device.Open(arguments, Host);
         using Predictor predictor = Predictor.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));
+        CommonOptions.Announce(target, Host.Error);
         CommonOptions.Note(predictor.Notes, Host.Error);
         int length = arguments.GetValue(maxLength) ?? predictor.ReadLength;
         int count = 0, cut = 0, empty = 0;
-        bool asJson = arguments.GetValue(json);
-        using (JsonLines lines = new(Host.Output))
-        using (BufferedStream output = new(Host.Output))
+        IEnumerable<(string, string?)> given = inputs.Select(row => (row.Text, row.TextPair));
+        IEnumerable<Answer> answers = predictor.PredictEach(given, length, BatchSize).Select(Counted);
+        if (file is null)
         {
-            foreach (((string Text, string? Pair) input, Prediction prediction) in predictor.PredictEach(inputs, length, BatchSize))
-            {
-                if (asJson)
-                {
-                    WriteJson(lines.Writer, input, prediction, predictor.Labels);
-                    lines.End();
-                }
-                else
-                {
-                    WriteText(output, input, prediction);
-                }
-
-                count++;
-                cut += prediction.IsCut ? 1 : 0;
-                empty += TextEncoding.IsEmpty(input.Text, input.Pair) ? 1 : 0;
-            }
+            Print(answers, predictor, arguments.GetValue(json));
+        }
+        else
+        {
+            bool isNumber = predictor.Architecture.Head == HeadKind.Regression;
+            CommonOptions.Note(file.Write(answers.Select(answer => answer.Prediction), isNumber ? null : predictor.Labels), Host.Error);
+            Host.Error.WriteLine($"{Amounts.Of(count, "row")} written to {path}");
         }
 
         string[] notes =
@@ -93,6 +128,32 @@ internal sealed class PredictCommand : EngineCommand
         ];
         CommonOptions.Note(notes, Host.Error);
         return ExitCode.Success;
+
+        Answer Counted(Answer answer)
+        {
+            count++;
+            cut += answer.Prediction.IsCut ? 1 : 0;
+            empty += TextEncoding.IsEmpty(answer.Input.Text, answer.Input.Pair) ? 1 : 0;
+            return answer;
+        }
+    }
+
+    private void Print(IEnumerable<Answer> answers, Predictor predictor, bool asJson)
+    {
+        using JsonLines lines = new(Host.Output);
+        using BufferedStream plain = new(Host.Output);
+        foreach (((string Text, string? Pair) input, Prediction prediction) in answers)
+        {
+            if (asJson)
+            {
+                WriteJson(lines.Writer, input, prediction, predictor.Labels);
+                lines.End();
+            }
+            else
+            {
+                WriteText(plain, input, prediction);
+            }
+        }
     }
 
     private static void WriteText(Stream output, (string Text, string? Pair) input, Prediction prediction)

@@ -77,8 +77,8 @@ internal sealed class SharpnessCommand : EngineCommand
         : base(
             host,
             "sharpness",
-            "Measures how flat the loss is around trained adapters, and writes the figures and a page of plots that compares them "
-                + "(docs/sharpness.md). Ctrl-C keeps what was measured.",
+            "Measures how flat the loss is around trained adapters, and writes the figures and a page of plots that compares them. Ctrl-C "
+                + "keeps what was measured.",
             "engine sharpness --adapter runs/lora runs/flat-lora",
             "engine sharpness --model roberta-base --adapter my-adapter --data dev.tsv --text sentence --label label "
                 + "--instruments expected,worst-case,eigenvalue",
@@ -104,7 +104,8 @@ internal sealed class SharpnessCommand : EngineCommand
         SharpnessOptions options = ReadOptions(arguments);
         var comparison = new SharpnessComparison(arguments.GetRequiredValue(adapters), ReadSetup(arguments), options);
         CommonOptions.Note(comparison.Notes, Host.Error);
-        using Device target = device.Open(arguments, Host, Host.Console.Profile.Out.Writer);
+        using Device target = device.Open(arguments, Host);
+        CommonOptions.Announce(target, Host.Console.Profile.Out.Writer);
         var view = new SharpnessView(Host);
         SharpnessOutcome outcome;
         using (Interrupt interrupt = new(() => view.Notice("Stopping; what was measured is kept. Ctrl-C again aborts.")))

@@ -46,9 +46,9 @@ internal sealed class TokenizeCommand : EngineCommand
             "tokenize",
             "Turns each line of a file into token ids as Hugging Face's tokenizers do, and prints one JSON line each with 'ids' and "
                 + "'type_ids'.",
-            "engine tokenize --model models/tiny-roberta sentences.txt",
-            "echo '{\"a\": \"A question?\", \"b\": \"An answer.\"}' | engine tokenize --model models/tiny-roberta --jsonl -",
-            "engine tokenize --model models/tiny-roberta sentences.txt | engine tokenize --model models/tiny-roberta --decode -")
+            "engine tokenize --model models/roberta-base sentences.txt",
+            "echo '{\"a\": \"A question?\", \"b\": \"An answer.\"}' | engine tokenize --model models/roberta-base --jsonl -",
+            "engine tokenize --model models/roberta-base sentences.txt | engine tokenize --model models/roberta-base --decode -")
     {
         maxLength.Validators.Add(result =>
         {

@@ -57,7 +57,7 @@ internal abstract class TrainingCommand : EngineCommand
         {
             throw new ConfigurationException(isFederated
                 ? $"{runFile.Path(arguments)} has no section 'federated:', which says how many clients and rounds there are "
-                    + "(docs/federated.md); engine train runs it."
+                    + $"('{Invocation.Program} keys federated' lists its keys); engine train runs it."
                 : $"{runFile.Path(arguments)} has a section 'federated:'; engine federate runs it, or engine train with --set "
                     + "federated=null.");
         }
@@ -76,6 +76,7 @@ internal abstract class TrainingCommand : EngineCommand
         using (Interrupt interrupt = new(() => view.Notice($"Stopping {end}; what was learned is kept. Ctrl-C again aborts.")))
         using (Trainer trainer = new(run, device, options, view))
         {
+            CommonOptions.Announce(device, Host.Console.Profile.Out.Writer);
             view.Begin();
             try
             {

@@ -134,18 +134,20 @@ internal static class CommonOptions
         return null;
     }
 
-    /// <summary>Opens a device, says which, and shows how far its kernels are compiled where that takes long.</summary>
+    /// <summary>Opens a device, and shows how far its kernels are compiled where that takes long.</summary>
     public static Device Open(string id, DeviceOptions options, CommandHost host, TextWriter notes)
     {
         Device device = DeviceCatalog.Open(id, options);
-        notes.WriteLine(device.Options switch
-        {
-            { Products: ProductLibrary.Own } => $"device: {device}",
-            { Tf32: true } => $"device: {device}, products by {device.Info.Products} in TF32",
-            _ => $"device: {device}, products by {device.Info.Products}",
-        });
         bool drawsOver = host.Interactive && host.Console.Profile.Capabilities.Ansi;
         device.Compiling += new CompilingView(notes, drawsOver, TimeProvider.System).Report;
         return device;
     }
+
+    /// <summary>Says which device is used; called when what may be wrong before it is needed is known to be right.</summary>
+    public static void Announce(Device device, TextWriter notes) => notes.WriteLine(device.Options switch
+    {
+        { Products: ProductLibrary.Own } => $"device: {device}",
+        { Tf32: true } => $"device: {device}, products by {device.Info.Products} in TF32",
+        _ => $"device: {device}, products by {device.Info.Products}",
+    });
 }

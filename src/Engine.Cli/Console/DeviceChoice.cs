@@ -29,11 +29,11 @@ internal sealed class DeviceChoice
         command.Add(tf32);
     }
 
-    /// <summary>Opens the device and says which.</summary>
-    public Device Open(ParseResult arguments, CommandHost host, TextWriter notes)
+    /// <summary>Opens the device.</summary>
+    public Device Open(ParseResult arguments, CommandHost host)
     {
         ProductLibrary? library = arguments.GetValue(products) is { } name ? Enum.Parse<ProductLibrary>(name, ignoreCase: true) : null;
         var options = new DeviceOptions { Products = library, Tf32 = arguments.GetValue(tf32) };
-        return CommonOptions.Open(arguments.GetValue(device) ?? DeviceCatalog.Default, options, host, notes);
+        return CommonOptions.Open(arguments.GetValue(device) ?? DeviceCatalog.Default, options, host, host.Error);
     }
 }

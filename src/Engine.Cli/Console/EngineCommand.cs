@@ -19,6 +19,9 @@ internal abstract class EngineCommand : Command
     /// <summary>Command lines for the help.</summary>
     public IReadOnlyList<string> Examples { get; }
 
+    /// <summary>A small file of the kind that the command reads, for the help: heading and lines; null for none.</summary>
+    public virtual (string Heading, IReadOnlyList<string> Lines)? SampleFile => null;
+
     protected CommandHost Host { get; }
 
     /// <summary>Does the command's work.</summary>

@@ -20,7 +20,7 @@ internal static class ErrorReport
 
         bool isForUser = ErrorSentence.IsForUser(exception);
         error.WriteLine(isForUser
-            ? $"error: {ErrorSentence.Of(exception)}{Options(exception, command)}"
+            ? $"error: {ErrorSentence.Of(exception)}{Options(exception, command)}{Keys(exception)}"
             : exception is TrainingException ? $"error: the program itself failed. {exception.Message}"
             : $"error: the program itself failed: {exception.GetType().Name}: {exception.Message}");
         if (verbose || !isForUser)
@@ -38,4 +38,9 @@ internal static class ErrorReport
         string[] options = [.. settings.Select(CommonOptions.NameOf).Intersect(command.Options.Select(option => option.Name))];
         return options.Length == 0 ? "" : $" Here: {string.Join(", ", options)}.";
     }
+
+    /// <summary>The command that lists the keys among which one was looked for in vain, as a sentence of its own; empty for none.</summary>
+    private static string Keys(Exception exception) => exception is ConfigurationException { UnknownIn: { } section }
+        ? $" '{Invocation.Program} keys{(section.Length == 0 ? "" : " ")}{section}' lists the keys."
+        : "";
 }

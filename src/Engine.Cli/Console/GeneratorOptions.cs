@@ -52,7 +52,7 @@ internal sealed class GeneratorOptions
     }
 
     /// <summary>Opens the device.</summary>
-    public Device Device(ParseResult arguments, CommandHost host) => device.Open(arguments, host, host.Error);
+    public Device Device(ParseResult arguments, CommandHost host) => device.Open(arguments, host);
 
     /// <summary>Loads the model and the adapters.</summary>
     public Generator Open(ParseResult arguments, TrainedModel trained, Device target, CommandHost host)
@@ -60,6 +60,7 @@ internal sealed class GeneratorOptions
         Generator generator = trained.OpenGenerator(
             target, out IReadOnlyList<string> notes, Adapters(arguments), arguments.GetValue(context),
             CommonOptions.WeightTypeOf(arguments.GetValue(dtype)), arguments.GetValue(allowMissing));
+        CommonOptions.Announce(target, host.Error);
         CommonOptions.Note(notes, host.Error);
         return generator;
     }

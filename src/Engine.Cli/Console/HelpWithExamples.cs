@@ -13,15 +13,25 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         if (parseResult.CommandResult.Command is EngineCommand { Examples.Count: > 0 } command)
         {
             TextWriter output = parseResult.InvocationConfiguration.Output;
-            output.WriteLine("Examples:");
-            foreach (string example in command.Examples)
+            if (command.SampleFile is var (heading, lines))
             {
-                output.WriteLine($"  {example}");
+                Write(output, heading, lines);
             }
 
-            output.WriteLine();
+            Write(output, "Examples:", command.Examples);
         }
 
         return code;
+    }
+
+    private static void Write(TextWriter output, string heading, IReadOnlyList<string> lines)
+    {
+        output.WriteLine(heading);
+        foreach (string line in lines)
+        {
+            output.WriteLine($"  {line}");
+        }
+
+        output.WriteLine();
     }
 }

@@ -7,7 +7,7 @@ namespace Engine.Cli.Console;
 /// <summary>The run file and what the command line puts over it.</summary>
 internal sealed class RunFileOptions
 {
-    private readonly Argument<string> file = new("RUN.yaml") { Description = "The run file; docs/run-file.md lists its keys." };
+    private readonly Argument<string> file = new("RUN.yaml") { Description = "The run file, a YAML file; 'engine keys' lists its keys." };
     private readonly Option<string[]> settings = new("--set")
     {
         Description = "Replace a setting of the run file, for instance --set learning_rate=1e-4 or --set adapter.r=16. May be given "
@@ -32,7 +32,7 @@ internal sealed class RunFileOptions
     /// <summary>The run.</summary>
     public RunConfiguration Load(ParseResult arguments) => RunConfiguration.Load(Path(arguments), Settings(arguments));
 
-    /// <summary>Opens the run's device and says which.</summary>
+    /// <summary>Opens the run's device.</summary>
     public Device OpenDevice(ParseResult arguments, RunConfiguration run, CommandHost host) =>
         CommonOptions.Open(
             arguments.GetValue(device) ?? run.Device ?? DeviceCatalog.Default, run.DeviceOptions, host, host.Console.Profile.Out.Writer);

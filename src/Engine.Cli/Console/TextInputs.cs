@@ -49,14 +49,15 @@ internal sealed class TextInputs
 
     /// <summary>The texts in their order: of the arguments, of the files one after another, or of standard input.</summary>
     /// <param name="run">The model's run, whose data says which column holds the texts; null for none.</param>
-    public IEnumerable<(string Text, string? Pair)> Read(ParseResult arguments, RunConfiguration? run, CommandHost host)
+    /// <param name="keepsColumns">Whether rows of tables and JSON come with all of their columns.</param>
+    public IEnumerable<Example> Read(ParseResult arguments, RunConfiguration? run, CommandHost host, bool keepsColumns = false)
     {
         string[] given = [.. model.Displaced(arguments) is { } text ? [text] : Array.Empty<string>(), .. arguments.GetValue(texts) ?? []];
         bool asPairs = arguments.GetValue(pairs);
         if (given.Length > 0)
         {
             return arguments.GetResult(files) is null
-                ? given.Select((text, index) => Split("TEXT", index + 1, text, asPairs))
+                ? given.Select((text, index) => Split(new DataPlace("TEXT", index + 1), text, asPairs))
                 : throw new ArgumentException("Texts are given both as arguments and with --file; give one of them.");
         }
 
@@ -78,7 +79,7 @@ internal sealed class TextInputs
         DataConfiguration? read = named.Length == 0 ? null : Reading(arguments, new DataFiles(named), run, asPairs);
         return paths.SelectMany(path => path == StandardInput
             ? Lines(TextLines.Read(host.Input, "standard input"), "standard input", asPairs)
-            : Texts(path, read!, asPairs));
+            : Texts(path, read!, asPairs, keepsColumns));
     }
 
     /// <summary>The files that are read, and <c>-</c> for standard input.</summary>
@@ -98,25 +99,24 @@ internal sealed class TextInputs
             : throw new ArgumentException($"Say which column of {given} holds the text: --text COLUMN{forPairs}.");
     }
 
-    private static IEnumerable<(string Text, string? Pair)> Texts(string path, DataConfiguration read, bool asPairs) =>
+    private static IEnumerable<Example> Texts(string path, DataConfiguration read, bool asPairs, bool keepsColumns) =>
         asPairs || read.FormatsOf(path).All(format => format.HoldsAny(DataContents.Texts))
             ? Lines(TextLines.Read(path), path, asPairs)
-            : ExampleReader.Enumerate(path, read.ReaderOptions()).Select(example => (example.Text, example.TextPair));
+            : ExampleReader.Enumerate(path, read.ReaderOptions() with { KeepsColumns = keepsColumns });
 
-    private static IEnumerable<(string Text, string? Pair)> Lines(
-        IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
-        lines.Select(line => Split(source, line.Line, line.Text, asPairs));
+    private static IEnumerable<Example> Lines(IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
+        lines.Select(line => Split(new DataPlace(source, line.Line), line.Text, asPairs));
 
-    private static (string Text, string? Pair) Split(string source, int line, string text, bool asPair)
+    private static Example Split(DataPlace place, string text, bool asPair)
     {
         if (!asPair)
         {
-            return (text, null);
+            return new Example(text, null, null, 0, place);
         }
 
         string[] parts = text.Split('\t');
         return parts.Length == 2
-            ? (parts[0], parts[1])
-            : throw new DataFileException(source, line, $"{parts.Length - 1} tabs; with --pairs one was expected, between the two texts.");
+            ? new Example(parts[0], parts[1], null, 0, place)
+            : throw place.Wrong($"{parts.Length - 1} tabs; with --pairs one was expected, between the two texts.");
     }
 }

@@ -61,7 +61,7 @@ internal sealed class AdapterBinding
     public required IReadOnlyList<string> Missing { get; init; }
 
     /// <summary>The keys of the file that belong to nothing in the model.</summary>
-    public required IReadOnlyList<string> Unused { get; init; }
+    public required IReadOnlyList<string> Unused { get; set; }
 
     /// <summary>The beginning of the file's module names and what it is in the model; null where names are the same.</summary>
     public required (string From, string To)? RenamedPrefix { get; init; }

@@ -135,6 +135,7 @@ internal sealed class AdapterFile : IDisposable
             throw NotFitting($"{belong} to nothing in the model: {Shortened(unused)}. {NamesOnBothSides(targets)}", allowMissing);
         }
 
+        binding.Unused = unused;
         return binding;
     }
 

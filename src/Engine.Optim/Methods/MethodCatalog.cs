@@ -11,8 +11,8 @@ public static class MethodCatalog
     private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
     {
         ["flatlora"] =
-            $"the name has two meanings: {FlatLora.MethodName} is random perturbation of the full weight (ICML 2025, arXiv 2409.14396); "
-            + $"{FmLora.MethodName}, and in one pass {EfmLora.MethodName}, are adversarial perturbation through B, "
+            $"did you mean '{FlatLora.MethodName}', random perturbation of the full weight (ICML 2025, arXiv 2409.14396)? The name has a "
+            + $"second meaning: {FmLora.MethodName}, and in one pass {EfmLora.MethodName}, are adversarial perturbation through B, "
             + "which the first version of the EFlat-LoRA paper (arXiv 2508.00522) calls Flat-LoRA and EFlat-LoRA",
         ["eflatlora"] =
             $"the paper (arXiv 2508.00522) calls it EFMLoRA in its later versions: {EfmLora.MethodName} "

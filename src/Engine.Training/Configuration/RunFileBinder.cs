@@ -48,7 +48,10 @@ internal sealed class RunFileBinder(string folder)
             {
                 string place = section.Length == 0 ? "the run file" : section.TrimEnd('.');
                 throw new ConfigurationException(
-                    $"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}");
+                    $"{node.Location}: {place} has no key '{name}'; {UnknownKey.Explain(section, name, node, names)}")
+                {
+                    UnknownIn = section.TrimEnd('.'),
+                };
             }
         }
     }
@@ -282,7 +285,10 @@ internal sealed class RunFileBinder(string folder)
             if (name != "name" && !names.Contains(name))
             {
                 string answer = UnknownKey.ExplainOfMethod(method.Name, name, value, names);
-                throw new ConfigurationException($"{value.Location}: the method {method.Name} has no key '{name}'; {answer}");
+                throw new ConfigurationException($"{value.Location}: the method {method.Name} has no key '{name}'; {answer}")
+                {
+                    UnknownIn = method.Name,
+                };
             }
         }
 

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text;
+using Engine.Common;
 using Engine.Common.Keys;
 using Engine.Model.Peft;
 using Engine.Optim.Methods;
@@ -20,6 +21,11 @@ public sealed record RunFileReferenceEntry(string Name, string Type, string Defa
 /// <param name="Entries">Each as <c>method.KEY</c>.</param>
 public sealed record RunFileReferenceMethod(string Method, IReadOnlyList<RunFileReferenceEntry> Entries);
 
+/// <summary>Keys that stand together in the reference.</summary>
+/// <param name="Heading">The section, such as <c>adapter</c> or <c>method: flat-lora</c>; empty for the run file itself.</param>
+/// <param name="Page">The page of docs that tells more of it; null for none.</param>
+internal sealed record RunFileReferenceSection(string Heading, string? Page, IReadOnlyList<RunFileReferenceEntry> Entries);
+
 /// <summary>The keys of the run file with their types and defaults, for the command line's help and docs/run-file.md.</summary>
 public static class RunFileReference
 {
@@ -34,31 +40,66 @@ public static class RunFileReference
     public static IReadOnlyList<string> MethodsWith(string key) =>
         [.. Methods.Where(method => method.Entries.Any(entry => entry.Name == $"method.{key}")).Select(method => method.Method)];
 
+    /// <summary>
+    /// All keys as the reference groups them: the run file's own, those of each section, of a radius that is a map, and of each training
+    /// method that has any, those that a program registered behind Engine's.
+    /// </summary>
+    internal static IReadOnlyList<RunFileReferenceSection> Sections =>
+    [
+        .. Entries.GroupBy(entry => entry.Name.Contains('.') ? entry.Name.Split('.')[0] : "")
+            .Select(section => new RunFileReferenceSection(section.Key, null, [.. section])),
+        new("method: rho as a map", "methods/README.md#a-radius-by-the-rise-it-makes", [.. Section(new Radius(), "method.rho.")]),
+        .. Methods.Where(method => method.Entries.Count > 0).Select(method => new RunFileReferenceSection(
+            $"method: {method.Method}", IsOwn(method.Method) ? $"methods/{method.Method}.md" : null, method.Entries)),
+    ];
+
+    /// <summary>
+    /// The sections with those of their keys that a pattern names. It names a whole section or method by its name, and keys by a part of
+    /// theirs (with a dot in it, of the dotted one); where no name has it, keys whose text has it. Case, hyphens and underscores do not
+    /// count.
+    /// </summary>
+    /// <exception cref="ConfigurationException">It names none.</exception>
+    internal static IReadOnlyList<RunFileReferenceSection> Find(string pattern)
+    {
+        string wanted = Plain(pattern);
+        bool isDotted = wanted.Contains('.', StringComparison.Ordinal);
+        RunFileReferenceSection[] named = [.. Having(section => section.Entries.Where(
+            entry => IsCalled(section, wanted) || Has(isDotted ? entry.Name : entry.Name.Split('.')[^1], wanted)))];
+        RunFileReferenceSection[] found = named.Length > 0 ? named
+            : [.. Having(section => section.Entries.Where(entry => Has(entry.Description, wanted)))];
+        IEnumerable<string> known = Sections.SelectMany(section => section.Entries.Select(entry => entry.Name.Split('.')[^1])
+            .Prepend(section.Heading.Split(": ")[^1]));
+        return found.Length > 0 && wanted.Length > 0 ? found : throw new ConfigurationException(
+            $"No key of the run file, no section and no method is called '{pattern}', and no key's text has it"
+                + (NearestName.Find(pattern, known.Distinct()) is { } nearest ? $"; did you mean '{nearest}'?" : "."));
+    }
+
     /// <summary>The keys as Markdown tables, one per section and one per training method of Engine.</summary>
     public static string ToMarkdown()
     {
         StringBuilder text = new();
-        foreach (IGrouping<string, RunFileReferenceEntry> section in Entries.GroupBy(
-            entry => entry.Name.Contains('.') ? entry.Name.Split('.')[0] : ""))
+        foreach (RunFileReferenceSection section in Sections.Where(section => section.Page is not null || !IsOfMethod(section)))
         {
-            if (section.Key.Length > 0)
-            {
-                text.Append($"\n### {section.Key}\n\n");
-            }
-
-            Table(text, section);
-        }
-
-        text.Append("\n### method: rho as a map\n\n[What it does](methods/README.md#a-radius-by-the-rise-it-makes).\n\n");
-        Table(text, Section(new Radius(), "method.rho."));
-        foreach (RunFileReferenceMethod method in Methods.Where(method => method.Entries.Count > 0 && IsOwn(method.Method)))
-        {
-            text.Append($"\n### method: {method.Method}\n\n[What it does](methods/{method.Method}.md).\n\n");
-            Table(text, method.Entries);
+            text.Append(section.Heading.Length > 0 ? $"\n### {section.Heading}\n\n" : "");
+            text.Append(section.Page is { } page ? $"[What it does]({page}).\n\n" : "");
+            Table(text, section.Entries);
         }
 
         return text.ToString();
     }
+
+    private static IEnumerable<RunFileReferenceSection> Having(
+        Func<RunFileReferenceSection, IEnumerable<RunFileReferenceEntry>> entries) =>
+        Sections.Select(section => section with { Entries = [.. entries(section)] }).Where(section => section.Entries.Count > 0);
+
+    private static bool IsOfMethod(RunFileReferenceSection section) => section.Heading.StartsWith("method: ", StringComparison.Ordinal);
+
+    private static bool IsCalled(RunFileReferenceSection section, string wanted) =>
+        Plain(section.Heading) == wanted || (IsOfMethod(section) && Plain(section.Heading["method: ".Length..]) == wanted);
+
+    private static bool Has(string text, string wanted) => Plain(text).Contains(wanted, StringComparison.Ordinal);
+
+    private static string Plain(string text) => text.ToLowerInvariant().Replace("-", "").Replace("_", "");
 
     private static void Table(StringBuilder text, IEnumerable<RunFileReferenceEntry> entries)
     {
@@ -84,7 +125,9 @@ public static class RunFileReference
                 prefix + key.Name,
                 Describe(key),
                 isFormat ? $"{whenAbsent}: {DataFormats.Endings()}" : whenAbsent,
-                isFormat ? $"{key.Text}: {DataFormats.Summaries(DataFormats.All)}." : key.Text);
+                isFormat ? $"{key.Text}: {DataFormats.Summaries(DataFormats.All)}."
+                    : key.ValueType == typeof(Method) ? $"{key.Text} The names are {string.Join(", ", MethodCatalog.Names.Where(IsOwn))}."
+                    : key.Text);
             if (key.IsSection && !key.ValueType.IsAssignableTo(typeof(INumberOrSection)))
             {
                 foreach (RunFileReferenceEntry entry in Section(Blank(key.ValueType), $"{prefix}{key.Name}."))

@@ -7,7 +7,17 @@ namespace Engine.Training.Data;
 /// is read.</param>
 /// <param name="Row">The row's number from 0 in the order of the set, header and blank lines not counted.</param>
 /// <param name="Place">Where it stands, for messages.</param>
-internal sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place);
+internal sealed record Example(string Text, string? TextPair, string? Label, int Row, DataPlace Place)
+{
+    /// <summary>All columns of the row; null where they were not asked for, or the file holds texts alone.</summary>
+    public IReadOnlyList<ColumnValue>? Columns { get; init; }
+}
+
+/// <summary>A column of a row as its file has it.</summary>
+/// <param name="Name">Its name; where the file names none, its number from 0.</param>
+/// <param name="Value">Its text, or JSON as it was written.</param>
+/// <param name="IsJson">Whether it is JSON: null, a number, a truth value, a list or an object.</param>
+internal readonly record struct ColumnValue(string Name, string Value, bool IsJson = false);
 
 /// <summary>The rows of a data set in their order.</summary>
 /// <param name="Files">The files, for messages.</param>

@@ -24,6 +24,9 @@ internal sealed record ExampleReaderOptions
     /// <summary>The label; null where labels are not wanted.</summary>
     public ColumnReference? Label { get; init; }
 
+    /// <summary>Every row also gives all of its columns.</summary>
+    public bool KeepsColumns { get; init; }
+
     /// <summary>Only the first rows, this many; null for all.</summary>
     public int? Limit { get; init; }
 }

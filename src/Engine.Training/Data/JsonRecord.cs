@@ -30,6 +30,15 @@ internal sealed class JsonRecord : IDisposable
     /// <summary>Names of the properties, in the file's order.</summary>
     public IReadOnlyList<string> Keys => [.. root.EnumerateObject().Select(property => property.Name)];
 
+    /// <summary>The properties with their values, in the file's order.</summary>
+    /// <exception cref="DataFileException">A string that is no text.</exception>
+    public IReadOnlyList<ColumnValue> Columns =>
+    [
+        .. root.EnumerateObject().Select(property => property.Value.ValueKind == JsonValueKind.String
+            ? new ColumnValue(property.Name, StringValue(property.Value, property.Name))
+            : new ColumnValue(property.Name, PythonJson.Shown(property.Value.GetRawText()), IsJson: true)),
+    ];
+
     /// <summary>Parses an object. NaN and infinities, as Python writes them, are read past where nobody asks for them.</summary>
     /// <param name="place">Where it stands, for messages.</param>
     /// <exception cref="DataFileException">The text is not one JSON object, or names a property twice.</exception>

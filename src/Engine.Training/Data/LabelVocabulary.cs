@@ -27,7 +27,7 @@ internal sealed class LabelVocabulary
     /// <summary>The number of classes.</summary>
     public int Count => Names.Count;
 
-    /// <summary>Where the names come from, for messages: "the run file", "the model's id2label" or the training file.</summary>
+    /// <summary>Where the names come from, for messages: the run file, the model or the training files.</summary>
     public string Origin { get; }
 
     /// <summary>
@@ -77,7 +77,7 @@ internal sealed class LabelVocabulary
     /// </summary>
     public static LabelVocabulary FromModel(IReadOnlyList<string> modelLabels)
     {
-        LabelVocabulary vocabulary = FromNames(modelLabels, "the model's id2label");
+        LabelVocabulary vocabulary = FromNames(modelLabels, "the classes of the model");
         vocabulary.AddIndexAliases();
         return vocabulary;
     }
@@ -133,7 +133,7 @@ internal sealed class LabelVocabulary
 
         if (Covers(modelLabels, seen))
         {
-            return FromNames(modelLabels, "the model's id2label");
+            return FromNames(modelLabels, "the classes of the model");
         }
 
         // LABEL_0, LABEL_1 ... are Transformers' placeholders and say less than the labels themselves.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engine.Common;
 using Engine.Model.Batching;
 using Engine.Optim;
@@ -43,9 +44,14 @@ internal sealed class TableReader(string path, TableFormat format, ExampleReader
                     path, line, $"the line has {Columns(fields.Length)}; column {index} (counted from 0) is missing.");
             (int text, int pair, int label) = columns.Value;
             string? second = pair < 0 ? null : Cell(pair);
-            yield return new Example(Cell(text), second, label < 0 ? null : Cell(label).Trim(), 0, new DataPlace(path, line));
+            yield return new Example(Cell(text), second, label < 0 ? null : Cell(label).Trim(), 0, new DataPlace(path, line))
+            {
+                Columns = options.KeepsColumns ? [.. fields.Select((field, column) => new ColumnValue(Name(header, column), field))] : null,
+            };
         }
     }
+
+    private static string Name(string[]? header, int column) => header?[column] ?? column.ToString(CultureInfo.InvariantCulture);
 
     private void RequireApart(int line, (int Text, int Pair, int Label) columns)
     {

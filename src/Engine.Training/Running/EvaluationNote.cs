@@ -22,9 +22,11 @@ internal static class EvaluationNote
                 $"best by {metric}, but its loss is above the {lossBefore:0.0000} before training; lower learning_rate");
         }
 
-        return onlyLabel is null
-            ? null
-            : $"every row is taken for '{onlyLabel}', so that the model tells nothing apart; train longer or raise learning_rate, or lower it "
-                + "where an earlier evaluation was better";
+        return onlyLabel is null ? null : OneLabel(onlyLabel);
     }
+
+    /// <param name="label">The label that every row got, though rows have several.</param>
+    public static string OneLabel(string label) =>
+        $"every row is taken for '{label}', so that the model tells nothing apart; train longer or raise learning_rate, or lower it "
+            + "where an earlier evaluation was better";
 }

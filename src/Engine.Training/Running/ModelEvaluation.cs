@@ -24,7 +24,7 @@ public sealed record EvaluationSetup
 /// <summary>What the evaluation of a trained model found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
 /// <param name="Rows">Rows of the data.</param>
-/// <param name="Data">What was read, as it was named.</param>
+/// <param name="Data">The files that were read, and whether rows were held out of them, in words that stand behind "rows of".</param>
 /// <param name="Notes">What a user should know of the weights and of the texts.</param>
 public sealed record ModelMetrics(IReadOnlyDictionary<string, double> Metrics, int Rows, string Data, IReadOnlyList<string> Notes);
 
@@ -54,8 +54,12 @@ public sealed class ModelEvaluation
         else
         {
             RequireNoLanguageModel(model);
-            ExampleSet examples = ReadExamples(model, setup);
-            run = (device, cancellationToken) => Evaluate(examples, model, type, setup.MaxLength, device, cancellationToken);
+            (ExampleSet examples, bool isHeldOut) = ReadExamples(model, setup);
+            run = (device, cancellationToken) =>
+            {
+                ModelMetrics found = Evaluate(examples, model, type, setup.MaxLength, device, cancellationToken);
+                return isHeldOut ? found with { Data = $"{found.Data} that were held out of training" } : found;
+            };
         }
     }
 
@@ -83,14 +87,17 @@ public sealed class ModelEvaluation
         using Predictor predictor = Predictor.Open(device, model, type);
         EvaluationResult result = predictor.Evaluate(
             examples, maxLength ?? predictor.ReadLength, model.Run?.PerDeviceEvalBatchSize ?? BatchSize, cancellationToken);
-        return new ModelMetrics(result.Metrics, examples.Count, examples.Files.ToString(), [.. predictor.Notes, .. result.Notes]);
+        string[] oneLabel = result.OnlyClass is { } only ? [$"{EvaluationNote.OneLabel(predictor.Labels[only])}."] : [];
+        return new ModelMetrics(
+            result.Metrics, examples.Count, examples.Files.ToString(), [.. predictor.Notes, .. result.Notes, .. oneLabel]);
     }
 
-    private static ExampleSet ReadExamples(TrainedModel model, EvaluationSetup setup)
+    /// <summary>The rows, and whether they are those that the run held out of its training data.</summary>
+    private static (ExampleSet Rows, bool IsHeldOut) ReadExamples(TrainedModel model, EvaluationSetup setup)
     {
         DataConfiguration data = setup.Data.Labelled(model.Run?.Data, "evaluate on");
         RunConfiguration run = model.Run ?? new RunConfiguration { Model = model.Model };
-        return (run with { Data = data }).ReadValidationExamples()!;
+        return ((run with { Data = data }).ReadValidationExamples()!, data.Validation is null);
     }
 
     private static LanguageModelData ReadTexts(TrainedModel model, RunConfiguration run, EvaluationSetup setup) => LanguageModelData.Read(

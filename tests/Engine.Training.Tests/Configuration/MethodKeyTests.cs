@@ -158,7 +158,11 @@ public sealed class MethodKeyTests : IDisposable
     [InlineData("{name: la-lora, reference: code, clip: 1}", "method.clip is '1'; expected none, since only reference: paper reads it")]
     [InlineData("{name: la-lora, reference: code, filter: true}", "expected none, since only reference: paper reads it")]
     [InlineData("{name: la-lora, clip_max: 1}", "method.clip_max is '1'; expected none, since only reference: code reads it")]
-    [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; the name has two meanings: flat-lora is random")]
+    [InlineData("{name: Flat-LoRA}", "run.yaml:3: There is no training method 'Flat-LoRA'; did you mean 'flat-lora', random perturbation")]
+    [InlineData("flatlora", "There is no training method 'flatlora'; did you mean 'flat-lora'")]
+    [InlineData("flat_lora", "There is no training method 'flat_lora'; did you mean 'flat-lora'")]
+    [InlineData("FlatLoRA", "There is no training method 'FlatLoRA'; did you mean 'flat-lora'")]
+    [InlineData("flat-loar", "There is no training method 'flat-loar'; did you mean 'flat-lora'")]
     public void A_wrong_key_is_answered_with_what_to_write(string method, string expected) =>
         Assert.Contains(expected, Fails($"{method}\n"));
 

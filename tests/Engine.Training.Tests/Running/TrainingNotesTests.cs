@@ -62,6 +62,15 @@ public sealed class TrainingNotesTests
         Assert.Equal(0.5, evaluations[^1].Metrics["accuracy"]);
         Assert.Contains("every row is taken for 'tool'", evaluations[^1].Warning, StringComparison.Ordinal);
         Assert.Null(evaluations[0].Warning);
+
+        using var processor = new CpuDevice();
+        ModelMetrics evaluated = new ModelEvaluation(TrainedModel.Resolve(tiny.File("run"))).Run(processor);
+        Assert.Contains($"{evaluations[^1].Warning}.", evaluated.Notes);
+        tiny.WriteTable("tools.tsv", [("a saw", "tool")]);
+        var tools = new EvaluationSetup { Data = new DataSelection { Files = new DataFiles([tiny.File("tools.tsv")]) } };
+        Assert.DoesNotContain(
+            new ModelEvaluation(TrainedModel.Resolve(tiny.File("run")), tools).Run(processor).Notes,
+            note => note.Contains("every row", StringComparison.Ordinal));
     }
 
     private sealed class Collected(List<TrainingProgress> reports) : IProgress<TrainingProgress>

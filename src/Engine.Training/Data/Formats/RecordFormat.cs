@@ -23,12 +23,17 @@ internal abstract class RecordFormat : DataFormat
             throw new DataFileException(path, $"both texts of a pair are read from column '{text}'; name the second one's own column.");
         }
 
-        foreach (JsonRecord record in ReadColumns(path, [.. new[] { text, pair, label }.OfType<string>()]))
+        IEnumerable<JsonRecord> records =
+            options.KeepsColumns ? ReadRecords(path) : ReadColumns(path, [.. new[] { text, pair, label }.OfType<string>()]);
+        foreach (JsonRecord record in records)
         {
             using (record)
             {
                 string? second = pair is null ? null : record.Text(pair);
-                yield return new Example(record.Text(text), second, label is null ? null : record.Label(label), 0, record.Place);
+                yield return new Example(record.Text(text), second, label is null ? null : record.Label(label), 0, record.Place)
+                {
+                    Columns = options.KeepsColumns ? record.Columns : null,
+                };
             }
         }
     }
