@@ -67,6 +67,8 @@ public static class CommandLine
             new KernelsCommand(host),
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Description = "Show what the command does, its options and examples.";
+        root.Options.OfType<VersionOption>().Single().Description = "Show the version.";
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         root.SetAction(arguments =>
         {

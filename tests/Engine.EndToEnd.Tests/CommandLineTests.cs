@@ -19,6 +19,11 @@ public sealed class CommandLineTests
         EngineResult help = EngineProcess.Run(command, "--help").Succeeded();
         Assert.Contains("Examples:", help.Output, StringComparison.Ordinal);
         Assert.Contains($"engine {command}", help.Output, StringComparison.Ordinal);
+
+        // Pages and models of the repository are not where the tool is installed.
+        Assert.DoesNotContain("docs/", help.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("models/demo", help.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("tiny-roberta", help.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -38,6 +43,7 @@ public sealed class CommandLineTests
         EngineResult result = EngineProcess.Run();
         Assert.Equal(2, result.Code);
         Assert.All(Names, name => Assert.Contains(name, result.Output, StringComparison.Ordinal));
+        Assert.Contains("Begin with:", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,7 +62,7 @@ public sealed class EmbedTests : IDisposable
     {
         TinyDecoder.Write(folder.File("decoder"));
         EngineProcess.Run("embed", folder.File("decoder"), "a")
-            .Refused(1, "a model of type qwen2 is not built for sentence vectors; models of type bert, roberta are.");
+            .Refused(1, "a model of type qwen2 is not built for sentence vectors; models of type bert, ");
         EngineProcess.Run("embed", folder.File("decoder"), "a", "--file", "b.txt").Refused(1, "both as arguments and with --file");
     }
 

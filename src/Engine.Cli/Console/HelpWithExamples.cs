@@ -4,9 +4,18 @@ using System.CommandLine.Invocation;
 
 namespace Engine.Cli.Console;
 
-/// <summary>The usual help, and below it the command's examples.</summary>
+/// <summary>The usual help, and below it the command's examples; below the list of commands, where to begin.</summary>
 internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction
 {
+    private static readonly string[] Beginning =
+    [
+        "engine train --help                    a small run file, which says what is trained on what",
+        "engine keys                            all that a run file may hold",
+        "engine train run.yaml                  trains it",
+        "engine predict runs/reviews \"A text\"   uses what came of it; chat and generate those of language models",
+        "engine COMMAND --help                  options and examples of any command",
+    ];
+
     public override int Invoke(ParseResult parseResult)
     {
         int code = usual.Invoke(parseResult);
@@ -19,6 +28,11 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
             }
 
             Write(output, "Examples:", command.Examples);
+        }
+
+        if (parseResult.CommandResult.Command is RootCommand)
+        {
+            Write(parseResult.InvocationConfiguration.Output, "Begin with:", Beginning);
         }
 
         return code;

@@ -22,7 +22,8 @@ public static partial class LocalPath
 {
     /// <summary>How to get a model that is not here yet, as a sentence.</summary>
     public const string HubHint =
-        "A model of the Hugging Face Hub is downloaded first, for instance: hf download ORG/NAME --local-dir NAME.";
+        "A model of the Hugging Face Hub is downloaded first, for instance: git clone https://huggingface.co/ORG/NAME (with Git LFS), or "
+            + "hf download ORG/NAME --local-dir NAME.";
 
     /// <summary>Why a text cannot be a path here, and what to give instead, as the end of a sentence; null where it may be one.</summary>
     public static string? Problem(string text, PathUse use = PathUse.Read)

@@ -5,6 +5,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Peft;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
+using Engine.Training.Reports;
 
 namespace Engine.Training.Running;
 
@@ -26,7 +27,12 @@ public sealed record EvaluationSetup
 /// <param name="Rows">Rows of the data.</param>
 /// <param name="Data">The files that were read, and whether rows were held out of them, in words that stand behind "rows of".</param>
 /// <param name="Notes">What a user should know of the weights and of the texts.</param>
-public sealed record ModelMetrics(IReadOnlyDictionary<string, double> Metrics, int Rows, string Data, IReadOnlyList<string> Notes);
+public sealed record ModelMetrics(IReadOnlyDictionary<string, double> Metrics, int Rows, string Data, IReadOnlyList<string> Notes)
+{
+    /// <summary>The metrics in words, what they are of, and each note behind that.</summary>
+    public override string ToString() =>
+        string.Join(' ', [$"{Amounts.Metrics(Metrics)} on {Amounts.Of(Rows, "row")} of {Data}.", .. Notes]);
+}
 
 /// <summary>
 /// The evaluation of a trained model: a classifier or regressor on labelled data, a run's language model on texts, laid out and cut as its

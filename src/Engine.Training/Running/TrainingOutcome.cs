@@ -1,4 +1,5 @@
 using Engine.Training.Incremental;
+using Engine.Training.Reports;
 
 namespace Engine.Training.Running;
 
@@ -20,4 +21,13 @@ public sealed record TrainingOutcome(
 {
     /// <summary>Accuracies after each task of a class-incremental run; null for others.</summary>
     public TaskAccuracies? Tasks { get; init; }
+
+    /// <summary>Steps, time and metrics in words.</summary>
+    public override string ToString()
+    {
+        string before = Before is null ? "" : $"; before {Amounts.Metrics(Before)}";
+        string after = After is null ? "" : $"; after {Amounts.Metrics(After)}";
+        string run = $"{(Interrupted ? "stopped after" : "ended after")} {Amounts.Of(Steps, "step")}";
+        return $"{run} in {Amounts.Time(TimeSpan.FromSeconds(Seconds))}{before}{after}; weights in {WeightsFolder}";
+    }
 }

@@ -1,4 +1,5 @@
 using Engine.Training.Data;
+using Engine.Training.Reports;
 
 namespace Engine.Training.Running;
 
@@ -22,6 +23,14 @@ public abstract record TrainingProgress
     {
         /// <summary>The classes with their training rows; empty for other tasks than classification.</summary>
         public IReadOnlyList<ClassCount> Classes { get; init; } = [];
+
+        /// <summary>The numbers in words, and each note behind them.</summary>
+        public override string ToString()
+        {
+            string steps = $"{Amounts.Of(TotalSteps, "step")} from step {FirstStep}", memory = Amounts.Bytes(ForecastBytes);
+            string trained = $"{Amounts.Of(TrainableParameters, "parameter")} of {Amounts.Of(TotalParameters, "parameter")}";
+            return string.Join(' ', [$"started: {steps}, {trained} trained, {memory} of device memory.", .. Notes]);
+        }
     }
 
     /// <summary>An optimizer step is done.</summary>
@@ -64,6 +73,13 @@ public abstract record TrainingProgress
         /// where there is nothing.
         /// </summary>
         public string? Warning { get; init; }
+
+        /// <summary>The metrics in words, and the warning behind them.</summary>
+        public override string ToString()
+        {
+            string warning = Warning is null ? "" : $" ({Warning})";
+            return $"evaluated after step {StepNumber}: {Amounts.Metrics(Metrics)}{(Best ? ", best" : "")}{warning}";
+        }
     }
 
     /// <summary>A checkpoint was written.</summary>

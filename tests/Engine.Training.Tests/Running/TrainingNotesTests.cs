@@ -63,9 +63,17 @@ public sealed class TrainingNotesTests
         Assert.Contains("every row is taken for 'tool'", evaluations[^1].Warning, StringComparison.Ordinal);
         Assert.Null(evaluations[0].Warning);
 
+        // In words, not as the names of types.
+        Assert.StartsWith("evaluated after step ", $"{evaluations[^1]}", StringComparison.Ordinal);
+        Assert.Contains(", accuracy 0.5000", $"{evaluations[^1]}", StringComparison.Ordinal);
+        Assert.StartsWith("started: ", $"{reports[0]}", StringComparison.Ordinal);
+        Assert.All(reports, report => Assert.DoesNotContain("System.", $"{report}", StringComparison.Ordinal));
+
         using var processor = new CpuDevice();
         ModelMetrics evaluated = new ModelEvaluation(TrainedModel.Resolve(tiny.File("run"))).Run(processor);
         Assert.Contains($"{evaluations[^1].Warning}.", evaluated.Notes);
+        Assert.Contains(", accuracy 0.5000, ", $"{evaluated}", StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", $"{evaluated}", StringComparison.Ordinal);
         tiny.WriteTable("tools.tsv", [("a saw", "tool")]);
         var tools = new EvaluationSetup { Data = new DataSelection { Files = new DataFiles([tiny.File("tools.tsv")]) } };
         Assert.DoesNotContain(
