@@ -383,6 +383,9 @@ public sealed record RunConfiguration
     /// <summary>Passes over the data, where they are given.</summary>
     internal double? GivenEpochs { get; private init; }
 
+    /// <summary>Where its keys stand.</summary>
+    internal RunFilePlaces Places { get; init; }
+
     /// <summary>The element type of frozen matrices; full fine-tuning has none and is float32.</summary>
     internal ElementType WeightStorage(ModelFolder folder) => Adapter is null ? ElementType.Float32 : folder.StorageOf(Dtype);
 

@@ -44,6 +44,7 @@ internal static class RunRules
             GroupByLength = run.GroupByLength && PrivacyLedger.LaLoraOf(run) is not { ClipNorm: > 0 },
             EvalStrategy = run.EvalStrategy ?? (run.Data.HeldOut is null ? IntervalStrategy.No : IntervalStrategy.Epoch),
             MetricForBestModel = best,
+            Places = file is null ? run.Places : new RunFilePlaces(file),
             GreaterIsBetter = run.GreaterIsBetter ?? TaskMetrics.GreaterIsBetter(best),
         };
     }

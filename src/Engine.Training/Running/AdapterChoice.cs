@@ -70,11 +70,14 @@ internal static class AdapterChoice
     /// <summary>
     /// Refuses entries of the run file that match nothing in the model; those of the folder in <c>adapter.init</c> are returned, in words.
     /// </summary>
+    /// <param name="run">A run with an adapter.</param>
     /// <param name="architecture">The model as the adapter needs it.</param>
+    /// <param name="config">The adapter's configuration.</param>
     /// <exception cref="ConfigurationException">An entry has no effect; the message names the nearest module.</exception>
-    public static IReadOnlyList<string> RequireMatches(AdapterConfiguration adapter, Architecture architecture, AdapterConfig config)
+    public static IReadOnlyList<string> RequireMatches(RunConfiguration run, Architecture architecture, AdapterConfig config)
     {
         const int Shown = 12;
+        AdapterConfiguration adapter = run.Adapter!;
         List<string> notes = [];
         foreach (IdleEntry idle in IdleEntries.Find(architecture, config))
         {
@@ -84,8 +87,8 @@ internal static class AdapterChoice
                 continue;
             }
 
-            throw new ConfigurationException(
-                $"adapter.{idle}{(idle.Known.Count == 0 ? "" : "; " + NearestName.Hint(idle.Name, idle.Known, Shown))}.");
+            string hint = idle.Known.Count == 0 ? "" : $"; {NearestName.Hint(idle.Name, idle.Known, Shown)}";
+            throw new ConfigurationException($"{run.Places.Of($"adapter.{idle.Key}")}: '{idle.Entry}' {idle.Problem}{hint}.");
         }
 
         return notes;

@@ -39,7 +39,8 @@ internal sealed class PreparedRun : IDisposable
             && !metrics.Contains(run.BestMetric))
         {
             throw new ConfigurationException(
-                $"metric_for_best_model is '{run.BestMetric}', which this task does not report; it reports {string.Join(", ", metrics)}.");
+                $"{run.Places.Of("metric_for_best_model")} is '{run.BestMetric}', which this task does not report; it reports "
+                    + $"{string.Join(", ", metrics)}.");
         }
 
         AdapterConfig = AdapterChoice.Of(run, architecture.ModelConfig);
@@ -50,7 +51,7 @@ internal sealed class PreparedRun : IDisposable
 
         ElementType storage = run.WeightStorage(Data.Folder);
         CheckProducts(run, device, storage);
-        idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run.Adapter!, architecture, AdapterConfig);
+        idleEntries = AdapterConfig is null ? [] : AdapterChoice.RequireMatches(run, architecture, AdapterConfig);
         Model = new TransformerModel(architecture, TuningOf(run, architecture, AdapterConfig), storage) { Products = run.ProductType };
         Plan = StepPlan.Of(run, Data);
         Privacy = PrivacyLedger.Of(run, Data.Train, (Plan as FederatedRounds)?.Clients);
@@ -279,7 +280,7 @@ internal sealed class PreparedRun : IDisposable
         if (storage != run.ProductType)
         {
             throw new ConfigurationException(
-                $"{key}: products in {type} are those with frozen matrices stored in {type}, "
+                $"{run.Places.Of(key)}: products in {type} are those with frozen matrices stored in {type}, "
                     + $"and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
         }
 

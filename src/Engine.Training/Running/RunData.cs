@@ -1,3 +1,4 @@
+using Engine.Common.Files;
 using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Architectures;
@@ -52,7 +53,8 @@ internal sealed class RunData : IDisposable
     public static RunData Load(RunConfiguration run)
     {
         run = run.Resolve();
-        ModelFolder folder = ModelFolder.Open(run.Model);
+        RequireFiles(run);
+        ModelFolder folder = OpenModel(run);
         if (run.Data.IsPrebatched)
         {
             return Prebatched(run, folder);
@@ -66,6 +68,31 @@ internal sealed class RunData : IDisposable
     }
 
     public void Dispose() => Train.Dispose();
+
+    /// <summary>Sees that a run file's paths of data are there, so that what is missing is said with its key.</summary>
+    private static void RequireFiles(RunConfiguration run)
+    {
+        foreach ((string key, DataFiles? files) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
+        {
+            if (run.Places.IsFile && files?.Paths.FirstOrDefault(path => !Path.Exists(path)) is { } absent)
+            {
+                var error = new DataFileException(absent, "the file does not exist.");
+                throw error.Saying($"{run.Places.Of(key)}: {error.Message}");
+            }
+        }
+    }
+
+    private static ModelFolder OpenModel(RunConfiguration run)
+    {
+        try
+        {
+            return ModelFolder.Open(run.Model);
+        }
+        catch (ModelFileException error) when (run.Places.IsFile && !Directory.Exists(run.Model))
+        {
+            throw error.Saying($"{run.Places.Of("model")}: {error.Message}");
+        }
+    }
 
     private static RunData Prebatched(RunConfiguration run, ModelFolder folder)
     {

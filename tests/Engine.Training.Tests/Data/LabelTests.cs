@@ -45,6 +45,10 @@ public sealed class LabelTests
         LabelVocabulary labels = LabelVocabulary.Build(Set("a", "b"));
         string message = Assert.Throws<DataFileException>(() => labels.Encode(Set("a", "c"))).Message;
         Assert.Contains("train.tsv:3: the label 'c' is not among the labels of train.tsv", message);
+
+        string ofModel =
+            Assert.Throws<DataFileException>(() => LabelVocabulary.FromModel(["good", "bad"]).Encode(Set("good", "poor"))).Message;
+        Assert.EndsWith("train.tsv:3: the label 'poor' is not among the classes of the model: known are good, bad.", ofModel);
     }
 
     [Theory]

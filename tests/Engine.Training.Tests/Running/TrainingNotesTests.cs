@@ -81,6 +81,24 @@ public sealed class TrainingNotesTests
             note => note.Contains("every row", StringComparison.Ordinal));
     }
 
+    /// <summary>What is found when model and data are read is said with the key's line, as what is found when the file is read.</summary>
+    [Theory]
+    [InlineData("model: model", "model: absent", 1, "model: ")]
+    [InlineData("train: train.tsv", "train: absent.tsv", 6, "data.train: ")]
+    [InlineData("validation: dev.tsv", "validation: absent.tsv", 6, "data.validation: ")]
+    [InlineData("[query, value]", "[query, vaule]", 5, "adapter.target_modules: 'vaule'")]
+    public void Complaints_of_reading_model_and_data_name_the_run_files_line(string was, string now, int line, string expected)
+    {
+        using var tiny = new TinyRun();
+        string path = tiny.WriteRun("run");
+        File.WriteAllText(path, File.ReadAllText(path).Replace(was, now, StringComparison.Ordinal));
+        RunConfiguration run = RunConfiguration.Load(path);
+        Assert.Equal(run with { Places = default }, run);
+        using var device = new CpuDevice();
+        string message = Assert.ThrowsAny<Exception>(() => RunEstimate.Of(run, device)).Message;
+        Assert.StartsWith($"run.yaml:{line}: {expected}", message.Replace($"{path}:", "run.yaml:", StringComparison.Ordinal));
+    }
+
     private sealed class Collected(List<TrainingProgress> reports) : IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => reports.Add(value);
