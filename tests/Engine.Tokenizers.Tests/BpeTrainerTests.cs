@@ -92,6 +92,30 @@ public sealed class BpeTrainerTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>By hand: (a,b) is merged first, then the blank before it: "ab ab" is two tokens, equal with the blank.</summary>
+    [Fact]
+    public void With_a_blank_before_each_text_its_first_word_is_the_token_of_further_back()
+    {
+        foreach (bool prefix in (bool[])[true, false])
+        {
+            using TemporaryFolder folder = new();
+            BpeTrainer trainer = new() { AddPrefixSpace = prefix };
+            trainer.AddText("ab ab\n\n ab\n");
+            trainer.Train(BpeTrainer.SmallestSize + 2).Save(folder.Root);
+            Tokenizer fromJson = Tokenizer.Load(folder.Root);
+            File.Delete(Path.Combine(folder.Root, "tokenizer.json"));
+            Tokenizer fromFiles = Tokenizer.Load(folder.Root);
+            foreach (string text in (string[])["ab ab", " ab", "", "a<mask>b"])
+            {
+                Assert.Equal(fromJson.Encode(text).Ids, fromFiles.Encode(text).Ids);
+            }
+
+            int[] ids = fromJson.Encode("ab ab", new EncodeOptions { AddSpecialTokens = false }).Ids;
+            Assert.Equal(2, ids.Length);
+            Assert.Equal(prefix, ids[0] == ids[1]);
+        }
+    }
+
     [SharedFact]
     public void Training_twice_writes_the_same_bytes()
     {

@@ -9,7 +9,7 @@ namespace Engine.Tokenizers.Tests;
 /// <summary>The adapter to Microsoft.ML.Tokenizers, and that package's own byte-level BPE as an oracle of ours.</summary>
 public sealed class MicrosoftTokenizerTests
 {
-    private static readonly Tokenizer s_tiny = TestTokenizer.TinyRoberta();
+    private static readonly Tokenizer s_tiny = TestTokenizer.TinyRobertaWithoutPrefix();
 
     private static IEnumerable<string> Texts =>
         OffsetGoldenTests.Lines("tiny-roberta").Select(line => line.GetProperty("text").GetString()!);
@@ -17,7 +17,8 @@ public sealed class MicrosoftTokenizerTests
     [Fact]
     public void Tokens_ids_and_text_are_those_on_record()
     {
-        var adapter = s_tiny.AsMicrosoftTokenizer();
+        Tokenizer tiny = TestTokenizer.TinyRoberta();
+        var adapter = tiny.AsMicrosoftTokenizer();
         foreach (JsonElement line in OffsetGoldenTests.Lines("tiny-roberta"))
         {
             string text = line.GetProperty("text").GetString()!;
@@ -28,7 +29,7 @@ public sealed class MicrosoftTokenizerTests
             Assert.Equal(offsets, tokens.SelectMany(token => new[] { token.Offset.Start.Value, token.Offset.End.Value }));
             Assert.Equal(ids, adapter.EncodeToIds(text.AsSpan()));
             Assert.Equal(ids.Length, adapter.CountTokens(text));
-            Assert.Equal(s_tiny.Decode(ids), adapter.Decode(ids));
+            Assert.Equal(tiny.Decode(ids), adapter.Decode(ids));
         }
     }
 

@@ -30,6 +30,11 @@ internal static class TestTokenizer
     /// <summary>The byte-level tokenizer of the demo's model, which lies in the repository.</summary>
     public static Tokenizer TinyRoberta() => Tokenizer.Load(Repository.Path("models/tiny-roberta"));
 
+    /// <summary>The same without the blank that it puts before a text: what the merges alone make of one.</summary>
+    public static Tokenizer TinyRobertaWithoutPrefix() =>
+        OfJson(File.ReadAllText(Repository.Path("models/tiny-roberta/tokenizer.json"))
+            .Replace("\"add_prefix_space\": true", "\"add_prefix_space\": false", StringComparison.Ordinal));
+
     /// <summary>The lines of a file of goldens; the repository's lack the sentences of GLUE.</summary>
     public static IEnumerable<JsonElement> Lines(string relative) =>
         File.ReadLines(SharedFiles.Whole(relative)).Select(line => JsonDocument.Parse(line).RootElement);

@@ -16,6 +16,11 @@ internal sealed class TrainTokenizerCommand : EngineCommand
         Required = true,
     };
 
+    private readonly Option<bool> prefix = new("--add-prefix-space")
+    {
+        Description = "Put a blank before a text, so that its first word is the same token as further back.",
+    };
+
     private readonly Option<string> output =
         CommonOptions.Output("Folder for vocab.json, merges.txt, tokenizer.json and tokenizer_config.json.", "FOLDER");
 
@@ -33,6 +38,7 @@ internal sealed class TrainTokenizerCommand : EngineCommand
             "engine train-tokenizer --size 8000 --output my-tokenizer corpus.txt more.txt")
     {
         Add(size);
+        Add(prefix);
         Add(output);
         Add(files);
     }
@@ -41,7 +47,7 @@ internal sealed class TrainTokenizerCommand : EngineCommand
     {
         int wanted = arguments.GetValue(size);
         string folder = arguments.GetRequiredValue(output);
-        var trainer = new BpeTrainer();
+        var trainer = new BpeTrainer { AddPrefixSpace = arguments.GetValue(prefix) };
         TrainedBpe trained = trainer.TrainFolder(arguments.GetRequiredValue(files), wanted, folder);
         Host.Console.WriteLine($"{Amounts.Of(trained.Tokens.Count, "token")}, {Amounts.Of(trained.Merges.Count, "merge")}, written to "
             + $"{folder}");

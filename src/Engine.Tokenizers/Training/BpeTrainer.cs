@@ -21,6 +21,16 @@ public sealed class BpeTrainer
     public int MinFrequency { get; init; } = 2;
 
     /// <summary>
+    /// Whether the tokenizer puts a blank before a text, so that a text's first word is the same token as further back
+    /// (<c>add_prefix_space</c> of Transformers' RoBERTa). Its vocabulary is learned so, too, each line a text.
+    /// </summary>
+    public bool AddPrefixSpace
+    {
+        get => words.AddPrefixSpace;
+        init => words.AddPrefixSpace = value;
+    }
+
+    /// <summary>
     /// Learns from files and writes the tokenizer into a folder, all of its files or none; what lies there already is not written over,
     /// since a model may have been trained with it.
     /// </summary>
@@ -113,7 +123,7 @@ public sealed class BpeTrainer
             pairs.Merge(left, right, id);
         }
 
-        return new TrainedBpe(tokens, merges);
+        return new TrainedBpe(tokens, merges, AddPrefixSpace);
     }
 
     private static int[] Symbols(string word, Dictionary<string, int> ids)

@@ -8,10 +8,13 @@ public sealed class TrainedBpe
 {
     private const int ModelMaxLength = 512;
 
-    internal TrainedBpe(IReadOnlyList<string> tokens, IReadOnlyList<(string Left, string Right)> merges)
+    private readonly bool addPrefixSpace;
+
+    internal TrainedBpe(IReadOnlyList<string> tokens, IReadOnlyList<(string Left, string Right)> merges, bool addPrefixSpace)
     {
         Tokens = tokens;
         Merges = merges;
+        this.addPrefixSpace = addPrefixSpace;
     }
 
     /// <summary>The tokens; the place of a token is its id.</summary>
@@ -80,15 +83,15 @@ public sealed class TrainedBpe
 
         writer.WriteEndArray();
         writer.WriteNull("normalizer");
-        WriteByteLevel(writer, "pre_tokenizer", addPrefixSpace: false);
+        WriteByteLevel(writer, "pre_tokenizer", addPrefixSpace);
         writer.WriteStartObject("post_processor");
         writer.WriteString("type", "RobertaProcessing");
         WriteTokenWithId(writer, "sep", "</s>");
         WriteTokenWithId(writer, "cls", "<s>");
         writer.WriteBoolean("trim_offsets", true);
-        writer.WriteBoolean("add_prefix_space", false);
+        writer.WriteBoolean("add_prefix_space", addPrefixSpace);
         writer.WriteEndObject();
-        WriteByteLevel(writer, "decoder", addPrefixSpace: true);
+        WriteByteLevel(writer, "decoder", prefix: true);
         WriteModel(writer);
         writer.WriteEndObject();
     }
@@ -117,10 +120,10 @@ public sealed class TrainedBpe
         writer.WriteEndObject();
     }
 
-    private static void WriteConfig(Utf8JsonWriter writer)
+    private void WriteConfig(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
-        writer.WriteBoolean("add_prefix_space", false);
+        writer.WriteBoolean("add_prefix_space", addPrefixSpace);
         writer.WriteStartObject("added_tokens_decoder");
         for (int id = 0; id < BpeTrainer.SpecialTokens.Count; id++)
         {
@@ -159,11 +162,11 @@ public sealed class TrainedBpe
         writer.WriteBoolean("special", true);
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter writer, string name, bool addPrefixSpace)
+    private static void WriteByteLevel(Utf8JsonWriter writer, string name, bool prefix)
     {
         writer.WriteStartObject(name);
         writer.WriteString("type", "ByteLevel");
-        writer.WriteBoolean("add_prefix_space", addPrefixSpace);
+        writer.WriteBoolean("add_prefix_space", prefix);
         writer.WriteBoolean("trim_offsets", true);
         writer.WriteBoolean("use_regex", true);
         writer.WriteEndObject();

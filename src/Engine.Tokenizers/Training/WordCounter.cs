@@ -16,6 +16,9 @@ internal sealed class WordCounter
 
     public WordCounter() => lookup = counts.GetAlternateLookup<ReadOnlySpan<char>>();
 
+    /// <summary>Whether a blank is put before each line without one: its first word counts as one behind a blank.</summary>
+    public bool AddPrefixSpace { get; set; }
+
     /// <summary>Words and how often they came, in ordinal order.</summary>
     public IEnumerable<KeyValuePair<string, long>> Counts => counts.OrderBy(entry => entry.Key, StringComparer.Ordinal);
 
@@ -25,7 +28,8 @@ internal sealed class WordCounter
         {
             int lineFeed = text.IndexOf('\n');
             int end = lineFeed < 0 ? text.Length : lineFeed + 1;
-            AddLine(text[..end]);
+            ReadOnlySpan<char> line = text[..end];
+            AddLine(AddPrefixSpace && !char.IsWhiteSpace(line[0]) ? $" {line}" : line);
             text = text[end..];
         }
     }
