@@ -1,11 +1,13 @@
-# Turns one WordNet data file into texts, one per line. Read the file twice: `awk -f glosses.awk data.noun data.noun`.
+# Turns one WordNet data file into texts, one per line. Read the file twice:
+# `awk -v names=1 -f glosses.awk data.noun data.noun`.
 #
 # A synset line (wndb(5WN)) is
 #   offset lex_filenum ss_type w_cnt  word lex_id ...  p_cnt  symbol target pos source/target ...  | gloss
 # with w_cnt in hexadecimal and p_cnt in decimal. A synset becomes
 #   words: parent, grandparent; definition
 # because the words it stands under tell what a thing is where its definition only tells how it differs. Each quoted
-# example sentence of the gloss becomes a text of its own.
+# example sentence of the gloss becomes a text of its own. Without `names` synsets whose first word has a capital are left
+# out: people, places, and the Latin of animals and plants.
 
 function two_hex_digits(text,    digits) {
     digits = "0123456789abcdef"
@@ -61,6 +63,10 @@ NR == FNR {
             kind = kind ", " name[parent[above]]
         }
         kind = kind "; "
+    }
+
+    if (!names && words ~ /^[A-Z]/) {
+        next
     }
 
     definition = ""
