@@ -53,7 +53,12 @@ internal struct SoftmaxGradient
         SoftmaxRow row, int key, float score, float gradient, AttentionInputs of, [Specialize] bool dropout, [Specialize] int window,
         [Specialize] int softCap)
     {
-        if (key >= row.Visible || (window > 0 && key < row.FirstKey))
+        if (key >= row.Visible)
+        {
+            return default;
+        }
+
+        if (window > 0 && key < row.FirstKey)
         {
             return default;
         }

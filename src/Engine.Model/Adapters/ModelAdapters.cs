@@ -46,8 +46,9 @@ internal static class ModelAdapters
         if (architecture.Parameters.FirstOrDefault(spec => spec.Transposed && trained.Contains(spec.Name)) is { } transposed)
         {
             throw new ArgumentException(
-                $"modules_to_save takes in {transposed.Name}, which {architecture.Name} stores [in, out]; training such a layer whole beside "
-                + "an adapter is not built. Put an adapter on it (target_modules), or train every parameter.");
+                $"modules_to_save takes in {transposed.Name}, which {architecture.Name} stores [in, out]; "
+                + "training such a layer whole beside an adapter is not built. Put an adapter on it (target_modules), "
+                + "or train every parameter.");
         }
 
         IReadOnlyList<TokenTarget> tokens = TrainedTokens.Find(architecture, config);

@@ -81,9 +81,14 @@ internal static partial class AttentionForwardGroups
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int at4 = (i * GroupTiles.Sums) + j;
-                    scores[at4] = key < seen && key < count && (window == 0 || key >= from)
+                    scores[at4] = key < seen && key < count
                         ? AttentionMask.Capped(of.Scale * scores[at4], softCap)
                         : float.NegativeInfinity;
+                    if (window > 0 && key < from)
+                    {
+                        scores[at4] = float.NegativeInfinity;
+                    }
+
                     largest = MathF.Max(largest, scores[at4]);
                 }
 
