@@ -30,6 +30,14 @@ internal sealed record DecoderFamily(string ModelType, string Name)
 
     public double RopeTheta { get; init; } = RopeParameters.DefaultTheta;
 
+    /// <summary>
+    /// The original context where the configuration has no <c>original_max_position_embeddings</c>; null: <c>max_position_embeddings</c>.
+    /// </summary>
+    public int? OriginalContext { get; init; }
+
+    /// <summary>What blocks give is dropped as <c>resid_pdrop</c> says, which other families do not read.</summary>
+    public bool ResidualDropout { get; init; }
+
     /// <summary>Heads may be turned in part (<c>partial_rotary_factor</c>).</summary>
     public bool PartialRotary { get; init; }
 
@@ -55,9 +63,9 @@ internal sealed record DecoderFamily(string ModelType, string Name)
 
     /// <summary>
     /// The caps of attention's scores and of logits where <c>attn_logit_softcapping</c> and <c>final_logit_softcapping</c> are read and
-    /// missing, 0 for none; null for a family without.
+    /// missing, 0 for none; null where the family does not read the key.
     /// </summary>
-    public (double Scores, double Logits)? SoftCaps { get; init; }
+    public (double? Scores, double? Logits) SoftCaps { get; init; }
 
     /// <summary>Attention's four projections have the bias that <c>attention_bias</c> asks for.</summary>
     public static DecoderLayer WithAttentionBias(DecoderConfig config) =>

@@ -1,3 +1,6 @@
+using Engine.Common.Files;
+using Engine.Model.HuggingFace;
+
 namespace Engine.Model.Architectures;
 
 /// <summary>
@@ -17,9 +20,11 @@ internal static class Gemma3
         RopeTheta = 1e6,
         LocalRotary = true,
         IsWindowed = (root, layer) =>
-            (layer + 1) % (root.OptionalInt("sliding_window_pattern") ?? root.OptionalInt("_sliding_window_pattern") ?? 6) != 0,
+            (layer + 1) % (Period(root, "sliding_window_pattern") ?? Period(root, "_sliding_window_pattern") ?? 6) != 0,
         QueryScalar = 256,
-        SoftCaps = (0, 0),
+        SoftCaps = (null, 0),
         Layer = config => Gemma2.Layer(config) with { QueryKeyNorm = QueryKeyNorm.Heads },
     };
+
+    private static int? Period(JsonSection root, string key) => root.Has(key) ? root.Size(key) : null;
 }

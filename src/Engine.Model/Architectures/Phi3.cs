@@ -11,6 +11,8 @@ internal static class Phi3
         PadTokenId = 32000,
         RmsNormEps = 1e-5,
         PartialRotary = true,
+        OriginalContext = 4096,
+        ResidualDropout = true,
         IsWindowed = (_, _) => true,
         Window = null,
         Layer = _ => new() { Fused = true },

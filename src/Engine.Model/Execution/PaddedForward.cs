@@ -57,8 +57,9 @@ internal static class PaddedForward
 
         if (gradients)
         {
-            results.AddRange(model.Trainables!.Entries.Select(entry => new HostTensor(
-                $"grad.{entry.Name}", ModelWeights.Longs(entry.Value.Shape), entry.Value.Gradient!.View<float>().ToArray())));
+            results.AddRange(model.Trainables!.Entries.Select(entry => ModelWeights.AsStored(
+                $"grad.{entry.Name}", entry.Value.Gradient!,
+                model.Architecture.Parameters.FirstOrDefault(spec => spec.Name == entry.Name))));
         }
 
         return results;

@@ -133,15 +133,15 @@ internal sealed record DecoderConfig
             AttentionBias = root.OptionalBool("attention_bias") ?? false,
             MlpBias = root.OptionalBool("mlp_bias") ?? false,
             AttentionDropout = root.Probability("attention_dropout", 0),
-            ResidualDropout = root.Probability("resid_pdrop", 0),
+            ResidualDropout = family.ResidualDropout ? root.Probability("resid_pdrop", 0) : 0,
             PadTokenId = PaddingOf(root, family),
             Rotaries = [.. ropes.Select(rope => rope.Rotary(headDim, model.FilePath))],
             LocalLayers = local,
             Window = WindowOf(root, family),
             ScoreScale = (float)(1 / Math.Sqrt(
                 family.QueryScalar is { } scalar ? root.Positive("query_pre_attn_scalar", scalar) : headDim)),
-            ScoreCap = Cap(root, "attn_logit_softcapping", family.SoftCaps?.Scores),
-            LogitCap = Cap(root, "final_logit_softcapping", family.SoftCaps?.Logits),
+            ScoreCap = Cap(root, "attn_logit_softcapping", family.SoftCaps.Scores),
+            LogitCap = Cap(root, "final_logit_softcapping", family.SoftCaps.Logits),
             InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
@@ -179,22 +179,21 @@ internal sealed record DecoderConfig
             throw root.Wrong("rope_parameters", "numbers (parameters per layer type are not supported in this family)");
         }
 
-        RopeParameters all = model.Rope ?? RopeParameters.Default with { Theta = family.RopeTheta };
+        RopeParameters all = (model.Rope ?? RopeParameters.Default).WithDefaults(family.RopeTheta, family.OriginalContext);
         if (root.OptionalDouble("partial_rotary_factor") is { } factor)
         {
             all = all.WithPartial(factor);
         }
 
-        if (all.Partial != 1 && !family.PartialRotary)
-        {
-            throw new ModelFileException(
-                root.FilePath,
-                $"partial_rotary_factor is {all.Partial}; in a model of type {family.ModelType} whole heads are turned (1).");
-        }
-
-        return family.LocalRotary
-            ? [all, model.LocalRope ?? RopeParameters.Default with { Theta = root.Positive("rope_local_base_freq", 10000) }]
+        RopeParameters[] ropes = family.LocalRotary
+            ? [all, (model.LocalRope ?? RopeParameters.Default).WithDefaults(
+                root.Positive("rope_local_base_freq", RopeParameters.DefaultTheta))]
             : [all];
+        return ropes.FirstOrDefault(rope => rope.Partial != 1 && !family.PartialRotary) is { } inPart
+            ? throw new ModelFileException(
+                root.FilePath,
+                $"partial_rotary_factor is {inPart.Partial}; in a model of type {family.ModelType} whole heads are turned (1).")
+            : ropes;
     }
 
     /// <summary>Layers that see a window of tokens: as <c>layer_types</c> says, or else as the family has them.</summary>

@@ -21,7 +21,10 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
         Most = "max_position_embeddings";
 
     /// <summary>What Transformers takes where a configuration says nothing.</summary>
-    public static RopeParameters Default { get; } = new("default", DefaultTheta, new Dictionary<string, double>());
+    public static RopeParameters Default { get; } = new("default", DefaultTheta, new Dictionary<string, double>()) { HasTheta = false };
+
+    /// <summary>Whether the configuration gives the base; else a family's own takes its place.</summary>
+    public bool HasTheta { get; init; } = true;
 
     /// <summary>The share of a head that is turned.</summary>
     public double Partial => Options.GetValueOrDefault(Partially, 1);
@@ -37,10 +40,17 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
         ? (int)tokens
         : int.MaxValue;
 
-    /// <summary>The same with another share of a head turned, unless these parameters give one.</summary>
-    public RopeParameters WithPartial(double factor) => Options.ContainsKey(Partially)
-        ? this
-        : this with { Options = new Dictionary<string, double>(Options) { [Partially] = factor } };
+    /// <summary>The same with another share of a head turned.</summary>
+    public RopeParameters WithPartial(double factor) => With(Partially, factor);
+
+    /// <summary>The same with what a family has where its configuration is silent.</summary>
+    /// <param name="theta">The base.</param>
+    /// <param name="originalContext">The original context in tokens; null for that of now.</param>
+    public RopeParameters WithDefaults(double theta, int? originalContext = null)
+    {
+        RopeParameters based = HasTheta ? this : this with { Theta = theta, HasTheta = true };
+        return originalContext is { } tokens && !Options.ContainsKey(Original) ? based.With(Original, tokens) : based;
+    }
 
     /// <summary>Reads what a configuration says of all layers, or of those of a type; null for nothing.</summary>
     /// <param name="layerType"><c>full_attention</c> or <c>sliding_attention</c>: the parameters under this name, where each type has its
@@ -52,8 +62,9 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
         bool layered = current?.Content.Any(pair => pair.Value is JsonObject) == true;
         if (layered)
         {
-            current = current!.OptionalSection(layerType);
-            scaling = null;
+            current = scaling is null
+                ? current!.OptionalSection(layerType)
+                : throw root.Wrong("rope_scaling", "nothing beside rope_parameters for each type of layer");
         }
         else if (layerType != "full_attention")
         {
@@ -71,23 +82,29 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
         }
 
         JsonSection? section = current ?? scaling;
-        double theta = current?.OptionalDouble("rope_theta") ?? root.OptionalDouble("rope_theta") ?? DefaultTheta;
-        if (theta <= 0)
+        double? given = current?.OptionalDouble("rope_theta")
+            ?? (layerType == "full_attention" ? root.OptionalDouble("rope_theta") : null);
+        if (given <= 0)
         {
             throw (current?.Has("rope_theta") == true ? current : root).Wrong("rope_theta", "a number above 0");
         }
 
         if (section is null)
         {
-            return Default with { Theta = theta };
+            return Default.Based(given);
         }
 
         string typeKey = section.Has("rope_type") ? "rope_type" : "type";
-        return new RopeParameters(TypeOf(section.OptionalString(typeKey)), theta, ReadOptions(section, root))
+        return new RopeParameters(TypeOf(section.OptionalString(typeKey)), DefaultTheta, ReadOptions(section, root))
         {
             ShortFactors = Numbers(section, "short_factor"),
-        };
+        }.Based(given);
     }
+
+    private RopeParameters Based(double? theta) => this with { Theta = theta ?? DefaultTheta, HasTheta = theta is not null };
+
+    private RopeParameters With(string option, double value) =>
+        this with { Options = new Dictionary<string, double>(Options) { [option] = value } };
 
     /// <summary>What earlier versions called su is longrope.</summary>
     private static string TypeOf(string? name) => name switch
@@ -116,13 +133,15 @@ internal sealed record RopeParameters(string Type, double Theta, IReadOnlyDictio
             }
         }
 
-        // What Transformers puts there where the parameters do not say.
-        foreach (string key in (string[])[Original, Most])
+        // What Transformers puts there: the original context in the parameters' place, that of now where they do not say.
+        if (root.OptionalInt(Original) is { } original)
         {
-            if (root.OptionalInt(key) is { } tokens)
-            {
-                options.TryAdd(key, tokens);
-            }
+            options[Original] = original;
+        }
+
+        if (root.OptionalInt(Most) is { } most)
+        {
+            options.TryAdd(Most, most);
         }
 
         return options;

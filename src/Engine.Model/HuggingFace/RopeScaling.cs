@@ -119,9 +119,9 @@ internal sealed class RopeScaling
             return (float)Option("attention_factor");
         }
 
-        double context = Context(), factor = rope.Options.ContainsKey("original_max_position_embeddings")
-            ? Option("max_position_embeddings") / context
-            : Option("factor", 1);
+        double context = Context(), factor = rope.Options.ContainsKey("factor")
+            ? Option("factor")
+            : Option("max_position_embeddings") / context;
         return factor <= 1 ? 1 : (float)Math.Sqrt(1 + (Math.Log(factor) / Math.Log(context)));
     }
 

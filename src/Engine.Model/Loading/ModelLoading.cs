@@ -11,7 +11,8 @@ internal static class ModelLoading
 {
     private const int Shown = 4;
 
-    private static readonly string[] Computed = [".position_ids", ".token_type_ids", ".rotary_emb.inv_freq"];
+    private static readonly string[] Computed =
+        [".position_ids", ".token_type_ids", ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias"];
 
     /// <summary>Draws every parameter from <paramref name="seed"/>; weights that the folder holds are not read.</summary>
     public static IReadOnlyList<string> StartFromScratch(TransformerModel model, ModelFolder folder, ulong seed)

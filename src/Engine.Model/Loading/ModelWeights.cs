@@ -157,6 +157,17 @@ internal static class ModelWeights
         writer.Write(path);
     }
 
+    /// <summary>A parameter's values, or its gradient's, as a checkpoint holds the parameter.</summary>
+    /// <param name="spec">The parameter; null for one that no checkpoint has.</param>
+    internal static HostTensor AsStored(string name, Variable values, ParameterSpec? spec)
+    {
+        float[] own = values.View<float>().ToArray();
+        (int rows, int columns) = (values.Shape.Rows, values.Shape.Columns);
+        return spec is { Transposed: true }
+            ? new HostTensor(name, [columns, rows], new TransposedMatrix((_, to) => own.CopyTo(to), rows, columns).Make())
+            : new HostTensor(name, Longs(values.Shape), own);
+    }
+
     /// <summary>Reads a stored weight as the model has it, [out, in].</summary>
     internal static TensorFill<float> Oriented(SafetensorsTensor stored, ParameterSpec spec)
     {

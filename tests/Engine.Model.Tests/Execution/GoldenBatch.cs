@@ -118,15 +118,8 @@ internal sealed class GoldenBatch : IDisposable
 
     public void Dispose() => expected.Dispose();
 
-    /// <summary>A gradient as Transformers has it: of a matrix that checkpoints hold [in, out], the other way round.</summary>
-    private float[] AsStored(string name, Variable gradient)
-    {
-        float[] values = gradient.View<float>().ToArray();
-        bool transposed = Architecture.Parameters.Any(spec => spec.Name == name && spec.Transposed);
-        return transposed
-            ? new TransposedMatrix((_, destination) => values.CopyTo(destination), gradient.Shape.Rows, gradient.Shape.Columns).Make()
-            : values;
-    }
+    private float[] AsStored(string name, Variable gradient) =>
+        ModelWeights.AsStored(name, gradient, Architecture.Parameters.FirstOrDefault(spec => spec.Name == name)).Values;
 
     /// <param name="scale">Where the golden is itself round-off (a key bias has no gradient), 1e-4 of this norm is the floor of the
     /// comparison.</param>

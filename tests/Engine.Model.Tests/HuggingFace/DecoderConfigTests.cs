@@ -205,6 +205,23 @@ public sealed class DecoderConfigTests
         }
     }
 
+    /// <summary>The ramp goes from pair 23 to pair 40: Transformers 5's formula in double precision.</summary>
+    [Theory]
+    [InlineData(24, 5.375321e-3)]
+    [InlineData(30, 1.0643610e-3)]
+    [InlineData(31, 8.029597e-4)]
+    [InlineData(39, 6.490394e-5)]
+    [InlineData(40, 4.445699e-5)]
+    public void Yarns_frequencies_are_those_of_Transformers(int pair, double expected)
+    {
+        RopeParameters rope = new("yarn", 1e6, new Dictionary<string, double>
+        {
+            ["factor"] = 4,
+            ["original_max_position_embeddings"] = 32768,
+        });
+        Assert.Equal(1, rope.Rotary(128, "test").Frequencies[pair] / expected, 1e-6);
+    }
+
     /// <summary>
     /// Within the original context a pair's frequency is divided by its short factor, and what is turned is scaled by the root of
     /// 1 + ln(128 / 4) / ln 4096; longer texts, which the long factors serve, are not read.
@@ -222,6 +239,44 @@ public sealed class DecoderConfigTests
         Assert.Equal(0.01 / 2, set.Frequencies[1], 1e-9);
         Assert.Equal(Math.Sqrt(1 + (Math.Log(32) / Math.Log(4096))), set.Scale, 1e-6);
         Assert.Equal(4096, config.MaxPositionEmbeddings);
+    }
+
+    /// <summary>A factor that is given comes before the ratio of the lengths, and the root's length before the section's.</summary>
+    [Theory]
+    [InlineData("", ",\"factor\":16", 16, 4096)]
+    [InlineData(",\"original_max_position_embeddings\":2048", ",\"original_max_position_embeddings\":4096", 64, 2048)]
+    [InlineData("", "", 32, 4096)]
+    public void Longropes_scale_is_of_the_factor_or_the_lengths(string root, string section, double factor, int context)
+    {
+        string text = With("model_type", "\"phi3\",\"pad_token_id\":0").Replace(
+            "\"max_position_embeddings\":64", $"\"max_position_embeddings\":131072{root}", StringComparison.Ordinal);
+        text = $"{text[..^1]},\"rope_scaling\":{{\"type\":\"longrope\",\"short_factor\":[1,1],\"long_factor\":[3,4]{section}}}}}";
+        DecoderConfig config = DecoderConfig.From(ModelConfig.Parse(text));
+        Assert.Equal(Math.Sqrt(1 + (Math.Log(factor) / Math.Log(context))), config.Rotaries[0].Scale, 1e-6);
+        Assert.Equal(context, config.MaxPositionEmbeddings);
+    }
+
+    /// <summary>Gemma 3's bases are 1e6, and 1e4 where layers see a window, whatever stands beside the missing key.</summary>
+    [Theory]
+    [InlineData("\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8}", 1e6, 8)]
+    [InlineData("\"rope_theta\":5e5,\"rope_parameters\":{\"full_attention\":{\"factor\":2,\"rope_type\":\"linear\"}}", 5e5, 2)]
+    [InlineData("\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"default\"}}", 1e6, 1)]
+    public void A_base_that_is_not_given_is_the_familys(string ropes, double theta, double factor)
+    {
+        DecoderConfig config = DecoderConfig.From(
+            ModelConfig.Parse(With("model_type", $"\"gemma3_text\",\"num_key_value_heads\":2,{ropes}")));
+        Assert.Equal(Math.Pow(theta, -0.5) / factor, config.Rotaries[0].Frequencies[64], 1e-9);
+        Assert.Equal(Math.Pow(1e4, -0.5), config.Rotaries[1].Frequencies[64], 1e-8);
+    }
+
+    /// <summary>Only Phi-3 drops what blocks give, and Gemma 3 caps no scores, whatever the file says.</summary>
+    [Fact]
+    public void Keys_of_other_families_change_nothing()
+    {
+        Assert.Equal(0, DecoderConfig.From(ModelConfig.Parse(With("resid_pdrop", "0.1"))).ResidualDropout);
+        DecoderConfig gemma = DecoderConfig.From(ModelConfig.Parse(With(
+            "model_type", "\"gemma3_text\",\"num_key_value_heads\":2,\"attn_logit_softcapping\":50,\"final_logit_softcapping\":20")));
+        Assert.Equal((0f, 20f), (gemma.ScoreCap, gemma.LogitCap));
     }
 
     /// <summary>Dynamic scaling begins beyond max_position_embeddings, where no text is read.</summary>
