@@ -56,7 +56,15 @@ internal sealed class ModelFolder
     public Architecture CreateArchitecture(string? adapterFolder = null)
     {
         HeadKind head = (adapterFolder is null ? null : AdapterTask.Read(adapterFolder)) ?? ArchitectureCatalog.DefaultHead(Config);
-        return !head.PredictsTokens() ? CreateClassifier(adapterFolder) : Adapted(CreateArchitecture(head), adapterFolder);
+        return !head.NamesTokens() ? CreateClassifier(adapterFolder, head) : Adapted(CreateArchitecture(head), adapterFolder);
+    }
+
+    /// <summary>What a classifier of this folder classifies, by the adapter's <c>task_type</c> or the class that was saved.</summary>
+    /// <param name="adapterFolder">A PEFT folder, or null.</param>
+    public HeadKind ClassifierHead(string? adapterFolder)
+    {
+        HeadKind head = (adapterFolder is null ? null : AdapterTask.Read(adapterFolder)) ?? ArchitectureCatalog.DefaultHead(Config);
+        return head.NamesTokens() ? HeadKind.SequenceClassification : head;
     }
 
     /// <summary>The architecture of this model family for a task.</summary>
@@ -70,16 +78,22 @@ internal sealed class ModelFolder
             HeadKind.Regression => Config.WithLabels(LabelSet.Unnamed(1)).WithProblemType(ProblemType.Regression),
             HeadKind.SequenceClassification when labels is not null =>
                 Config.WithLabels(labels).WithProblemType(ProblemType.SingleLabelClassification),
+            HeadKind.MultiLabelClassification =>
+                (labels is null ? Config : Config.WithLabels(labels)).WithProblemType(ProblemType.MultiLabelClassification),
+            HeadKind.TokenClassification when labels is not null => Config.WithLabels(labels),
             _ => Config,
         };
         return ArchitectureCatalog.Create(config, head);
     }
 
-    /// <summary>The architecture of this family that classifies texts, or gives a number for each, as the configuration says.</summary>
+    /// <summary>
+    /// The architecture of this family that classifies texts or words, or gives a number for each text, as the configuration says.
+    /// </summary>
     /// <param name="adapterFolder">A classifier's adapter folder; a <c>config.json</c> in the folder above it, as runs write it, gives the
     /// class names, and else the head it holds their number. Null for none.</param>
+    /// <param name="head">What is classified.</param>
     /// <exception cref="ModelFileException">The family is not built, or the adapter is for another task.</exception>
-    public Architecture CreateClassifier(string? adapterFolder)
+    public Architecture CreateClassifier(string? adapterFolder, HeadKind head = HeadKind.SequenceClassification)
     {
         if (adapterFolder is not null && AdapterTask.Read(adapterFolder) is HeadKind.CausalLm)
         {
@@ -99,13 +113,13 @@ internal sealed class ModelFolder
             return Adapted(
                 ArchitectureCatalog.Create(labelled.ProblemType is { } type
                     ? config.WithProblemType(type)
-                    : config, HeadKind.SequenceClassification), adapterFolder);
+                    : config, head), adapterFolder);
         }
 
-        Architecture architecture = ArchitectureCatalog.Create(Config, HeadKind.SequenceClassification);
+        Architecture architecture = ArchitectureCatalog.Create(Config, head);
         return Adapted(
             adapterFolder is not null && !Config.SaysLabels && AdapterTask.Outputs(adapterFolder, architecture) is { } outputs
-                ? ArchitectureCatalog.Create(Config.WithLabels(LabelSet.Unnamed(outputs)), HeadKind.SequenceClassification)
+                ? ArchitectureCatalog.Create(Config.WithLabels(LabelSet.Unnamed(outputs)), head)
                 : architecture,
             adapterFolder);
     }

@@ -54,7 +54,7 @@ internal sealed class PredictCommand : EngineCommand
             host,
             "predict",
             "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for "
-                + "regression the number and the text.",
+                + "regression the number and the text, for several classes a text those above a half, for words their labels.",
             "engine predict runs/reviews \"What a film\"",
             "engine predict runs/reviews --file new.csv --output predictions.csv",
             "engine predict runs/reviews --file dev.csv --file test.csv --text review --json",
@@ -94,6 +94,11 @@ internal sealed class PredictCommand : EngineCommand
         }
 
         string? path = arguments.GetValue(output);
+        if (path is not null && trained.Run?.Task is not (null or TaskKind.SequenceClassification or TaskKind.Regression))
+        {
+            throw new ConfigurationException("--output is for classifiers of texts and regressors; print what others predict with --json.");
+        }
+
         if (path is not null)
         {
             WrittenFile.RequireApart(path, texts.Paths(arguments));
@@ -160,7 +165,10 @@ internal sealed class PredictCommand : EngineCommand
     {
         string number = prediction.Probability.ToString("0.0000", CultureInfo.InvariantCulture);
         string text = (input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}").ReplaceLineEndings(" ");
-        string label = prediction.Label is null ? "" : $"{prediction.Label}\t";
+        string label = prediction.Words is { } words ? string.Join(' ', words.Select(word => word.Label ?? "-")) + "\t"
+            : prediction.Labels is { } several ? string.Join(", ", several) + "\t"
+            : prediction.Label is null ? ""
+            : $"{prediction.Label}\t";
         output.Write(System.Text.Encoding.UTF8.GetBytes($"{label}{number}\t{text}\n"));
     }
 
@@ -174,7 +182,22 @@ internal sealed class PredictCommand : EngineCommand
             writer.WriteString("b", input.Pair);
         }
 
-        if (prediction.Label is null)
+        if (prediction.Words is { } words)
+        {
+            WriteWords(writer, words, prediction.Entities!);
+        }
+        else if (prediction.Labels is { } several)
+        {
+            writer.WriteStartArray("labels");
+            foreach (string label in several)
+            {
+                writer.WriteStringValue(label);
+            }
+
+            writer.WriteEndArray();
+            WriteProbabilities(writer, prediction, labels);
+        }
+        else if (prediction.Label is null)
         {
             writer.WriteNumber("value", prediction.Probability);
         }
@@ -182,15 +205,51 @@ internal sealed class PredictCommand : EngineCommand
         {
             writer.WriteString("label", prediction.Label);
             writer.WriteNumber("probability", prediction.Probability);
-            writer.WriteStartObject("probabilities");
-            foreach ((string label, double score) in labels.Zip(prediction.Scores))
+            WriteProbabilities(writer, prediction, labels);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteProbabilities(Utf8JsonWriter writer, Prediction prediction, IReadOnlyList<string> labels)
+    {
+        writer.WriteStartObject("probabilities");
+        foreach ((string label, double score) in labels.Zip(prediction.Scores))
+        {
+            writer.WriteNumber(label, score);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteWords(Utf8JsonWriter writer, IReadOnlyList<WordPrediction> words, IReadOnlyList<EntityPrediction> entities)
+    {
+        writer.WriteStartArray("words");
+        foreach (WordPrediction word in words)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("word", word.Word);
+            writer.WriteString("label", word.Label);
+            if (word.Label is not null)
             {
-                writer.WriteNumber(label, score);
+                writer.WriteNumber("probability", word.Probability);
             }
 
             writer.WriteEndObject();
         }
 
-        writer.WriteEndObject();
+        writer.WriteEndArray();
+        writer.WriteStartArray("entities");
+        foreach (EntityPrediction entity in entities)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", entity.Type);
+            writer.WriteString("text", entity.Text);
+            writer.WriteNumber("first", entity.First);
+            writer.WriteNumber("last", entity.Last);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 }

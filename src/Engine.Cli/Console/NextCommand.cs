@@ -34,7 +34,7 @@ internal static class NextCommand
     /// <summary>The first words of the first text that the run did not learn from, or else of those it did.</summary>
     private static string Sample(RunConfiguration run)
     {
-        string text = ExampleReader.Enumerate(HeldOut(run), run.Data.ReaderOptions()).First().Text;
+        string text = ExampleReader.Enumerate(HeldOut(run), run.Data.ReaderOptions(run.Task)).First().Text;
         IEnumerable<string> words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Take(LongestText);
 
         // A text that begins with a dash would be read as an option.

@@ -79,7 +79,7 @@ internal sealed class TextInputs
         DataConfiguration? read = named.Length == 0 ? null : Reading(arguments, new DataFiles(named), run, asPairs);
         return paths.SelectMany(path => path == StandardInput
             ? Lines(TextLines.Read(host.Input, "standard input"), "standard input", asPairs)
-            : Texts(path, read!, asPairs, keepsColumns));
+            : Texts(path, read!, run?.Task ?? TaskKind.SequenceClassification, asPairs, keepsColumns));
     }
 
     /// <summary>The files that are read, and <c>-</c> for standard input.</summary>
@@ -99,10 +99,11 @@ internal sealed class TextInputs
             : throw new ArgumentException($"Say which column of {given} holds the text: --text COLUMN{forPairs}.");
     }
 
-    private static IEnumerable<Example> Texts(string path, DataConfiguration read, bool asPairs, bool keepsColumns) =>
+    private static IEnumerable<Example> Texts(
+        string path, DataConfiguration read, TaskKind task, bool asPairs, bool keepsColumns) =>
         asPairs || read.FormatsOf(path).All(format => format.HoldsAny(DataContents.Texts))
             ? Lines(TextLines.Read(path), path, asPairs)
-            : ExampleReader.Enumerate(path, read.ReaderOptions() with { KeepsColumns = keepsColumns });
+            : ExampleReader.Enumerate(path, read.ReaderOptions(task) with { KeepsColumns = keepsColumns });
 
     private static IEnumerable<Example> Lines(IEnumerable<(int Line, string Text)> lines, string source, bool asPairs) =>
         lines.Select(line => Split(new DataPlace(source, line.Line), line.Text, asPairs));

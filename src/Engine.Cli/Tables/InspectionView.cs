@@ -91,9 +91,11 @@ internal sealed class InspectionView(IAnsiConsole console)
             HeadKind.Regression => "a number",
             HeadKind.MaskedLm => "masked tokens",
             HeadKind.CausalLm => "the next token",
+            HeadKind.TokenClassification => $"for each word one of {string.Join(", ", model.Config.Labels.Names)}",
+            HeadKind.MultiLabelClassification => $"any of {string.Join(", ", model.Config.Labels.Names)}",
             _ => $"one of {string.Join(", ", model.Config.Labels.Names)}",
         });
-        foreach (string note in architecture.Head.PredictsTokens() ? [] : model.Config.Labels.Notes)
+        foreach (string note in architecture.Head.NamesTokens() ? [] : model.Config.Labels.Notes)
         {
             facts.Fact("note", note);
         }

@@ -52,6 +52,28 @@ internal sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 }
 
+/// <summary>
+/// Mean binary cross-entropy; inputs logits [rows, classes], targets float32 [rows * classes], step scalars; outputs as
+/// <see cref="CrossEntropyOperator"/>.
+/// </summary>
+internal sealed class BinaryCrossEntropyOperator(bool withGradient) : Operator
+{
+    public override string Name => "BinaryCrossEntropy";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(Losses.BinaryCrossEntropy(
+        lowering.Device,
+        lowering.Node.Inputs[0].Shape.Rows,
+        lowering.Node.Inputs[0].Shape.Columns,
+        lowering.Input<float>(0),
+        lowering.Input<float>(1),
+        lowering.Input<float>(2),
+        lowering.Output<float>(1),
+        lowering.Output<float>(0),
+        withGradient ? lowering.Output<float>(2) : null));
+
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+}
+
 /// <summary>The mean loss of each sample; inputs losses, labels [places], start [rows + 1]; output [rows].</summary>
 internal sealed class SampleMeansOperator : Operator
 {
@@ -97,6 +119,14 @@ internal static class LossExtensions
     public static Tensor MeanSquaredError(this GraphBuilder graph, Tensor predictions, Tensor targets, Tensor scalars, bool withGradient) =>
         graph.Loss(new MeanSquaredErrorOperator(withGradient), predictions, targets, [scalars], withGradient);
 
+    /// <summary>
+    /// Mean binary cross-entropy of logits [rows, classes] over the rows whose first target is not NaN, [1]; targets [rows * classes].
+    /// </summary>
+    /// <param name="withGradient">The loss will be differentiated.</param>
+    public static Tensor BinaryCrossEntropy(this GraphBuilder graph, Tensor logits, Tensor targets, Tensor scalars, bool withGradient) =>
+        graph.Loss(
+            new BinaryCrossEntropyOperator(withGradient), logits, targets, [scalars], withGradient, targetsOfRow: logits.Shape.Columns);
+
     internal static void RequireSmoothing(double labelSmoothing)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(labelSmoothing);
@@ -104,11 +134,12 @@ internal static class LossExtensions
     }
 
     private static Tensor Loss(
-        this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient)
+        this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient,
+        int targetsOfRow = 1)
     {
-        if (labels.Shape.Count != predictions.Shape.Rows)
+        if (labels.Shape.Count != (long)predictions.Shape.Rows * targetsOfRow)
         {
-            throw new ArgumentException($"{predictions} needs {predictions.Shape.Rows} labels, not {labels}.");
+            throw new ArgumentException($"{predictions} needs {(long)predictions.Shape.Rows * targetsOfRow} labels, not {labels}.");
         }
 
         Shape[] shapes = withGradient

@@ -55,6 +55,35 @@ internal static class Losses
     }
 
     /// <summary>
+    /// Mean binary cross-entropy of logits [rows, classes] under targets [rows, classes] from 0 to 1, over all elements; a row whose first
+    /// target is NaN is ignored. loss[0] = mean (unscaled), rowLoss [rows] each row's mean (0 where ignored), dLogits = scalars[LossScale]
+    /// * gradient (null: not wanted), and may be the logits.
+    /// </summary>
+    public static Launch[] BinaryCrossEntropy(
+        Device device, int rows, int classes,
+        BufferView<float> logits, BufferView<float> targets, BufferView<float> scalars, BufferView<float> rowLoss, BufferView<float> loss,
+        BufferView<float>? dLogits)
+    {
+        Operand.Require(logits, (long)rows * classes);
+        Operand.Require(targets, (long)rows * classes);
+        Operand.Require(scalars, StepScalars.Count);
+        Operand.Require(rowLoss, rows);
+        Operand.Require(loss, 1);
+        Operand.Require(dLogits, (long)rows * classes);
+        if (device is CpuDevice { Features.HostVectors: true } cpu)
+        {
+            return [new BinaryCrossEntropyHost(cpu, rows, classes, logits, targets, scalars, rowLoss, loss, dLogits)];
+        }
+
+        return
+        [
+            BinaryLossesKernels.BinaryCrossEntropyKernel.Bind(
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), logits, targets, scalars, rowLoss, loss, dLogits ?? default, rows,
+                classes, dLogits is not null, LaunchShapes.SingleGroup),
+        ];
+    }
+
+    /// <summary>
     /// Mean squared error of predictions [count] to targets [count]; a NaN target is ignored. loss[0] = mean (unscaled), rowLoss [count]
     /// the squared errors (0 where ignored), dPredictions = scalars[LossScale] * gradient (null: not wanted), and may be the predictions.
     /// </summary>

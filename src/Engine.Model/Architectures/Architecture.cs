@@ -74,6 +74,12 @@ internal enum HeadKind
     /// <summary>The next token after each token.</summary>
     CausalLm,
 
+    /// <summary>A class for each word, at its first token.</summary>
+    TokenClassification,
+
+    /// <summary>Any number of classes for each text.</summary>
+    MultiLabelClassification,
+
     /// <summary>Nothing: the model makes a vector of each text. Its loss is 0.</summary>
     Embedding,
 }
@@ -81,7 +87,20 @@ internal enum HeadKind
 internal static class HeadKinds
 {
     /// <summary>Whether there are labels and logits for tokens instead of texts.</summary>
-    public static bool PredictsTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
+    public static bool PredictsTokens(this HeadKind head) => head.NamesTokens() || head == HeadKind.TokenClassification;
+
+    /// <summary>Whether the logits are over the vocabulary, and no labels of the configuration are predicted.</summary>
+    public static bool NamesTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
+
+    /// <summary>What the head is for, in messages.</summary>
+    public static string Task(this HeadKind head) => head switch
+    {
+        HeadKind.MaskedLm => "masked language modelling",
+        HeadKind.CausalLm => "causal language modelling",
+        HeadKind.TokenClassification => "token classification",
+        HeadKind.Embedding => "sentence vectors",
+        _ => "classification",
+    };
 }
 
 /// <summary>
@@ -191,9 +210,7 @@ public abstract class Architecture
                 + "(num_labels 1)."),
         ProblemType.Regression => HeadKind.Regression,
         ProblemType.SingleLabelClassification => HeadKind.SequenceClassification,
-        ProblemType.MultiLabelClassification => throw new ModelFileException(
-            ModelConfig.FilePath,
-            "problem_type is multi_label_classification, which is not supported; single_label_classification or regression was expected."),
+        ProblemType.MultiLabelClassification => HeadKind.MultiLabelClassification,
         _ => ModelConfig.Labels.Count == 1 ? HeadKind.Regression : HeadKind.SequenceClassification,
     };
 }

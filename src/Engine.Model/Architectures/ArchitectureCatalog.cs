@@ -27,6 +27,7 @@ internal static class ArchitectureCatalog
     {
         Classifier = config => Model(config, encoder => new EncoderClassifier(encoder)),
         MaskedLm = config => Model(config, encoder => new EncoderVocabularyHead(encoder)),
+        TokenClassifier = config => Model(config, encoder => new EncoderTokenClassifier(encoder)),
         Embedding = (config, pooling) => Model(config, encoder => new EncoderPooling(encoder, pooling)),
     };
 
@@ -38,6 +39,7 @@ internal static class ArchitectureCatalog
     {
         string name = config.Architectures.FirstOrDefault() ?? string.Empty;
         return name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
+            : name.EndsWith("ForTokenClassification", StringComparison.Ordinal) ? HeadKind.TokenClassification
             : name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) || FamilyOf(config).CausalLm is null
                 ? HeadKind.SequenceClassification
                 : HeadKind.CausalLm;
@@ -48,8 +50,7 @@ internal static class ArchitectureCatalog
     public static Architecture Create(ModelConfig config, HeadKind head)
     {
         RequireNumbers(config);
-        string task = head == HeadKind.MaskedLm ? "masked language modelling" : "causal language modelling";
-        return (FamilyOf(config).For(head) ?? throw NotBuilt(config, task, family => family.For(head) is not null))(config);
+        return (FamilyOf(config).For(head) ?? throw NotBuilt(config, head, family => family.For(head) is not null))(config);
     }
 
     /// <summary>The architecture of a family that makes a vector of each text.</summary>
@@ -57,7 +58,7 @@ internal static class ArchitectureCatalog
     public static Architecture CreateEmbedding(ModelConfig config, TextPooling pooling)
     {
         RequireNumbers(config);
-        return (FamilyOf(config).Embedding ?? throw NotBuilt(config, "sentence vectors", family => family.Embedding is not null))(
+        return (FamilyOf(config).Embedding ?? throw NotBuilt(config, HeadKind.Embedding, family => family.Embedding is not null))(
             config, pooling);
     }
 
@@ -89,10 +90,10 @@ internal static class ArchitectureCatalog
         }
     }
 
-    private static ModelFileException NotBuilt(ModelConfig config, string task, Func<Family, bool> isBuilt)
+    private static ModelFileException NotBuilt(ModelConfig config, HeadKind head, Func<Family, bool> isBuilt)
     {
         string known = string.Join(", ", Families.Where(family => isBuilt(family.Value)).Select(family => family.Key));
-        return new(config.FilePath, $"a model of type {config.ModelType} is not built for {task}; models of type {known} are.");
+        return new(config.FilePath, $"a model of type {config.ModelType} is not built for {head.Task()}; models of type {known} are.");
     }
 
     private static Family FamilyOf(ModelConfig config) => Families.TryGetValue(config.ModelType, out Family? family)
@@ -101,12 +102,14 @@ internal static class ArchitectureCatalog
 
     private sealed record Family
     {
-        /// <summary>Also serves regression.</summary>
+        /// <summary>Also serves regression and classification of several labels.</summary>
         public required Func<ModelConfig, Architecture> Classifier { get; init; }
 
         public Func<ModelConfig, Architecture>? MaskedLm { get; init; }
 
         public Func<ModelConfig, Architecture>? CausalLm { get; init; }
+
+        public Func<ModelConfig, Architecture>? TokenClassifier { get; init; }
 
         public Func<ModelConfig, TextPooling, Architecture>? Embedding { get; init; }
 
@@ -114,6 +117,7 @@ internal static class ArchitectureCatalog
         {
             HeadKind.MaskedLm => MaskedLm,
             HeadKind.CausalLm => CausalLm,
+            HeadKind.TokenClassification => TokenClassifier,
             _ => Classifier,
         };
     }

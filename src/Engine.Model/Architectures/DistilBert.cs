@@ -25,6 +25,7 @@ internal static class DistilBert
             AttentionDropout = "attention_dropout",
             ClassifierDropout = "seq_classif_dropout",
             DefaultClassifierDropout = 0.2,
+            TokenClassifierDropout = "dropout",
             TypeVocabSize = null,
             LayerNormEps = null,
         },

@@ -73,6 +73,9 @@ internal sealed record EncoderKeys
     /// <summary>The classifier's dropout where the file names none; null: that of hidden states.</summary>
     public double? DefaultClassifierDropout { get; init; }
 
+    /// <summary>The dropout before a classifier of tokens; null: that of the classifier of texts.</summary>
+    public string? TokenClassifierDropout { get; init; }
+
     public string? TypeVocabSize { get; init; } = "type_vocab_size";
 
     /// <summary>Null: the epsilon is 1e-12.</summary>

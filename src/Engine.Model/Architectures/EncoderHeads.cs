@@ -71,6 +71,25 @@ internal sealed class EncoderClassifier(EncoderConfig config) : EncoderHead(conf
     }
 }
 
+/// <summary>A class for each token: dropout and a linear layer on every hidden state.</summary>
+internal sealed class EncoderTokenClassifier(EncoderConfig config) : EncoderHead(config)
+{
+    private const string Output = "classifier";
+
+    public override string ClassSuffix => "ForTokenClassification";
+
+    public override HeadKind? Kind => HeadKind.TokenClassification;
+
+    public override string? OutputModule => Output;
+
+    public override int OutputSize => Config.Model.Labels.Count;
+
+    public override IReadOnlyList<LinearSpec> Linears => [new(Output, OutputSize, Config.HiddenSize)];
+
+    public override ModelOutput Build(ForwardBuilder forward, Tensor x) => new ModelOutput.Logits(
+        forward.Linear(forward.Dropout(forward.TakeSelected(x), Config.TokenClassifierDropout), Output));
+}
+
 /// <summary>A vocabulary entry for each masked token (<see cref="VocabularyModules"/>).</summary>
 internal sealed class EncoderVocabularyHead(EncoderConfig config) : EncoderHead(config.RequireTied())
 {

@@ -50,7 +50,7 @@ internal sealed record LossTensors : BatchTensors
     /// <summary>int32 [places].</summary>
     public required Tensor Labels { get; init; }
 
-    /// <summary>float32 [places].</summary>
+    /// <summary>float32 [places], or [places, classes] where a text has any number of classes.</summary>
     public required Tensor Targets { get; init; }
 
     /// <summary>float32 [<see cref="StepScalars.Count"/>].</summary>
@@ -73,6 +73,7 @@ internal sealed class BatchInputs : IDisposable
     private readonly Variable selectionPosition;
     private readonly Variable labels;
     private readonly Variable targets;
+    private readonly int targetColumns;
     private readonly Variable? trainedSlots;
     private readonly Variable? lastVisible;
     private readonly Dictionary<int, int> slotOfToken = [];
@@ -97,7 +98,8 @@ internal sealed class BatchInputs : IDisposable
         selectionStart = Integers("selection.start", capacity.Rows + 1);
         selectionPosition = Integers("selection.position", capacity.Selected);
         labels = Integers("labels", places);
-        targets = block.Reserve("targets", new Shape(places));
+        targetColumns = architecture.Head == HeadKind.MultiLabelClassification ? architecture.OutputSize : 1;
+        targets = block.Reserve("targets", new Shape(places * targetColumns));
         if (trained is not null)
         {
             trainedSlots = Integers("trained_slots", capacity.Tokens);
@@ -111,7 +113,7 @@ internal sealed class BatchInputs : IDisposable
         Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
         DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
         NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
-        staging = new int[Math.Max(places, 3 * capacity.Selected) + capacity.Rows + 1];
+        staging = new int[Math.Max(Math.Max(places, 3 * capacity.Selected), capacity.Rows * targetColumns) + capacity.Rows + 1];
     }
 
     public StorageBlock Block => block;
@@ -150,7 +152,7 @@ internal sealed class BatchInputs : IDisposable
                     Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1),
                     Window(selectionPosition, shape.Selected), maxPerRow),
             Labels = Window(labels, places),
-            Targets = Window(targets, places),
+            Targets = Window(targets, places * targetColumns),
             Scalars = graph.Read(Scalars),
             DropoutRandom = graph.Read(DropoutRandom),
         };
@@ -163,7 +165,9 @@ internal sealed class BatchInputs : IDisposable
     /// <exception cref="DataFileException">An id, a type, a label or a length that the model does not take.</exception>
     public void Upload(RaggedBatch batch, BatchShape shape, string source)
     {
-        batch.RequireWithin(source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize);
+        batch.RequireWithin(
+            source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize,
+            architecture.Head == HeadKind.TokenClassification ? architecture.OutputSize : null);
         batch.RequireClasses(source, architecture.OutputSize);
         Write(inputIds, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens, architecture.PadTokenId);
         Write(typeIds, batch.TypeIds.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
@@ -187,7 +191,7 @@ internal sealed class BatchInputs : IDisposable
             WriteSlots(trainedSlots, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens);
         }
 
-        if (architecture.Head == HeadKind.Regression)
+        if (architecture.Head is HeadKind.Regression or HeadKind.MultiLabelClassification)
         {
             WriteTargets(batch);
         }
@@ -224,7 +228,7 @@ internal sealed class BatchInputs : IDisposable
     /// <summary>Writes the targets; NaN, which the loss leaves out, where the batch has none.</summary>
     private void WriteTargets(RaggedBatch batch)
     {
-        Span<float> values = MemoryMarshal.Cast<int, float>(staging.AsSpan(0, batch.RowCount));
+        Span<float> values = MemoryMarshal.Cast<int, float>(staging.AsSpan(0, batch.RowCount * targetColumns));
         values.Fill(float.NaN);
         batch.Targets.AsSpan().CopyTo(values);
         targets.View<float>().Write(values);

@@ -16,8 +16,8 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
 
     /// <summary>
     /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and
-    /// <c>labels</c>: class numbers [rows], numbers [rows] for regression, token ids [rows, length] for language models (-100: ignored),
-    /// each at the token it names.
+    /// <c>labels</c>: class numbers [rows], numbers [rows] for regression, 0 or 1 [rows, classes] where a text has any number of classes,
+    /// token ids [rows, length] for language models (-100: ignored), each at the token it names, and likewise class numbers of tokens.
     /// </summary>
     /// <param name="file">The tensors.</param>
     /// <param name="architecture">The model the batch is for.</param>
@@ -54,12 +54,14 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
         }
 
         return file.TryGet($"labels{suffix}", out SafetensorsTensor? labels)
-            ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, architecture.Head, source), HasLabels: true)
+            ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, architecture, source), HasLabels: true)
             : new PaddedBatch(layout, ragged, HasLabels: false);
     }
 
-    private static RaggedBatch WithLabels(RaggedBatch batch, PaddedLayout layout, SafetensorsTensor labels, HeadKind head, string source)
+    private static RaggedBatch WithLabels(
+        RaggedBatch batch, PaddedLayout layout, SafetensorsTensor labels, Architecture architecture, string source)
     {
+        HeadKind head = architecture.Head;
         if (head.PredictsTokens())
         {
             int[] padded = labels.RequireShape(layout.Rows, layout.Length).ToInt32(), real = layout.TokenLabels(padded);
@@ -67,10 +69,13 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
             return head == HeadKind.CausalLm ? batch.WithNextTokenLabels(tokenLabels) : batch with { TokenLabels = tokenLabels };
         }
 
-        if (labels.ElementCount != batch.RowCount)
+        int columns = architecture.Head == HeadKind.MultiLabelClassification ? architecture.OutputSize : 1;
+        if (labels.ElementCount != (long)batch.RowCount * columns)
         {
             throw new DataFileException(
-                source, $"{labels.Name} has shape [{string.Join(", ", labels.Shape)}]; [{batch.RowCount}], one label a row, was expected.");
+                source, $"{labels.Name} has shape [{string.Join(", ", labels.Shape)}]; "
+                    + (columns == 1 ? $"[{batch.RowCount}], one label a row," : $"[{batch.RowCount}, {columns}], a number for each class,")
+                    + " was expected.");
         }
 
         if (head == HeadKind.SequenceClassification)
@@ -82,6 +87,7 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
         int strange = Array.FindIndex(targets, target => !float.IsFinite(target));
         return strange < 0
             ? batch with { Targets = targets }
-            : throw new DataFileException(source, $"{labels.Name}: row {strange} is {targets[strange]}; a finite number was expected.");
+            : throw new DataFileException(
+                source, $"{labels.Name}: row {strange / columns} has {targets[strange]}; a finite number was expected.");
     }
 }

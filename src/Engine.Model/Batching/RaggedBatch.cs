@@ -27,7 +27,10 @@ internal sealed record RaggedBatch
     /// <summary>[rows] Class indices of a classification task, else null.</summary>
     public int[]? ClassLabels { get; init; }
 
-    /// <summary>[rows] Targets of a regression task, else null.</summary>
+    /// <summary>
+    /// [rows] Targets of a regression task, [rows, classes] where a text has any number of classes (1: it has it); NaN where the loss reads
+    /// none; else null.
+    /// </summary>
     public float[]? Targets { get; init; }
 
     /// <summary>
@@ -65,6 +68,9 @@ internal sealed record RaggedBatch
             return longest;
         }
     }
+
+    /// <summary>Targets of a row.</summary>
+    public int TargetColumns => Targets is { } targets ? targets.Length / Math.Max(1, RowCount) : 1;
 
     /// <summary>Labels the loss reads: labelled tokens of a language model, else labelled rows.</summary>
     public int LabelCount => TokenLabels is { } labels ? Labelled(labels) : RowLabels();
@@ -118,7 +124,7 @@ internal sealed record RaggedBatch
         TypeIds = new int[tokens],
         RowStart = new int[rows + 1],
         ClassLabels = ClassLabels is null ? null : new int[rows],
-        Targets = Targets is null ? null : new float[rows],
+        Targets = Targets is null ? null : new float[rows * TargetColumns],
         TokenLabels = TokenLabels is null ? null : new int[tokens],
         LastVisible = LastVisible is null ? null : new int[tokens],
     };
@@ -129,7 +135,7 @@ internal sealed record RaggedBatch
     public void CopyRows(ReadOnlySpan<int> rows, RaggedBatch target)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(target.RowCount, rows.Length);
-        int tokens = 0;
+        int tokens = 0, targetColumns = TargetColumns;
         for (int i = 0; i < rows.Length; i++)
         {
             int first = RowStart[rows[i]], length = RowStart[rows[i] + 1] - first;
@@ -145,7 +151,7 @@ internal sealed record RaggedBatch
 
             if (Targets is not null)
             {
-                target.Targets![i] = Targets[rows[i]];
+                Array.Copy(Targets, rows[i] * targetColumns, target.Targets!, i * targetColumns, targetColumns);
             }
 
             if (TokenLabels is not null)
@@ -211,8 +217,9 @@ internal sealed record RaggedBatch
     /// <param name="vocabularySize">Rows of the word embedding.</param>
     /// <param name="maxLength">Longest row the model takes.</param>
     /// <param name="typeVocabularySize">Rows of the segment embedding; 0 for a model without one.</param>
+    /// <param name="tokenClasses">Classes of a token; null: the vocabulary.</param>
     /// <exception cref="DataFileException">An index outside its table.</exception>
-    public void RequireWithin(string source, int vocabularySize, int maxLength, int typeVocabularySize)
+    public void RequireWithin(string source, int vocabularySize, int maxLength, int typeVocabularySize, int? tokenClasses = null)
     {
         for (int token = 0; token < TokenCount; token++)
         {
@@ -220,7 +227,9 @@ internal sealed record RaggedBatch
             RequireIndex(source, "token_type_ids", token, TypeIds[token], Math.Max(1, typeVocabularySize), "the segment embedding");
             if (TokenLabels is not null && TokenLabels[token] != IgnoredLabel)
             {
-                RequireIndex(source, "labels", token, TokenLabels[token], vocabularySize, "the vocabulary");
+                RequireIndex(
+                    source, "labels", token, TokenLabels[token], tokenClasses ?? vocabularySize,
+                    tokenClasses is null ? "the vocabulary" : "the classifier");
             }
         }
 
@@ -272,7 +281,7 @@ internal sealed record RaggedBatch
     }
 
     private bool HasRowLabel(int row) =>
-        ClassLabels is { } classes ? classes[row] != IgnoredLabel : Targets is { } targets && !float.IsNaN(targets[row]);
+        ClassLabels is { } classes ? classes[row] != IgnoredLabel : Targets is { } targets && !float.IsNaN(targets[row * TargetColumns]);
 
     private int RowLabels()
     {

@@ -54,6 +54,9 @@ internal sealed record EncoderConfig
     /// <summary>Dropout before the classifier; <see cref="HiddenDropoutProb"/> where the file says null.</summary>
     public required float ClassifierDropout { get; init; }
 
+    /// <summary>Dropout before a classifier of tokens.</summary>
+    public required float TokenClassifierDropout { get; init; }
+
     /// <summary>The standard deviation of freshly initialised weights.</summary>
     public required float InitializerRange { get; init; }
 
@@ -78,6 +81,7 @@ internal sealed record EncoderConfig
         EncoderKeys keys = family.Keys;
         RefuseVariants(root);
         float hiddenDropout = root.Probability(keys.HiddenDropout, 0.1);
+        float classifierDropout = root.Probability(keys.ClassifierDropout, keys.DefaultClassifierDropout ?? hiddenDropout);
         EncoderConfig config = new(model)
         {
             Family = family,
@@ -94,7 +98,8 @@ internal sealed record EncoderConfig
             LayerNormEps = keys.LayerNormEps is { } epsilon ? root.Positive(epsilon, DefaultEpsilon) : (float)DefaultEpsilon,
             HiddenDropoutProb = hiddenDropout,
             AttentionProbsDropoutProb = root.Probability(keys.AttentionDropout, 0.1),
-            ClassifierDropout = root.Probability(keys.ClassifierDropout, keys.DefaultClassifierDropout ?? hiddenDropout),
+            ClassifierDropout = classifierDropout,
+            TokenClassifierDropout = keys.TokenClassifierDropout is { } key ? root.Probability(key, 0.1) : classifierDropout,
             InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
@@ -132,7 +137,8 @@ internal sealed record EncoderConfig
 
     private static string[] ArchitecturesOf(EncoderFamily family) =>
     [
-        .. new[] { "Model", "ForSequenceClassification", "ForMaskedLM" }.Select(suffix => family.ClassPrefix + suffix),
+        .. new[] { "Model", "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM" }
+            .Select(suffix => family.ClassPrefix + suffix),
         .. family == Bert.Family ? new[] { "BertForPreTraining" } : [],
     ];
 

@@ -34,7 +34,7 @@ internal static class ModelLoading
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
         HeadKind head = model.Architecture.Head;
-        List<string> notes = head.PredictsTokens() || head == HeadKind.Embedding ? [] : [.. folder.Config.Labels.Notes];
+        List<string> notes = head.NamesTokens() || head == HeadKind.Embedding ? [] : [.. folder.Config.Labels.Notes];
         string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
         if (initialized.Length > 0 && seed is null)
         {

@@ -334,7 +334,7 @@ internal static class ModelWeights
     private static void RequireClasses(SafetensorsTensor tensor, Architecture architecture, ParameterSpec spec)
     {
         ReadOnlySpan<int> expected = spec.Shape.Dimensions;
-        if (!spec.Head || architecture.Head.PredictsTokens() || expected[0] != architecture.OutputSize
+        if (!spec.Head || architecture.Head.NamesTokens() || expected[0] != architecture.OutputSize
             || tensor.Shape.Count != expected.Length
                 || tensor.Shape[0] == expected[0] || tensor.Shape.Skip(1).Any(size => size != architecture.HiddenSize))
         {

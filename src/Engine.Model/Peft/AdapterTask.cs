@@ -16,10 +16,14 @@ internal static class AdapterTask
     public static HeadKind? Read(string adapterFolder) => AdapterConfig.Read(adapterFolder).TaskType switch
     {
         AdapterConfig.SequenceClassification => HeadKind.SequenceClassification,
+        AdapterConfig.TokenClassification => HeadKind.TokenClassification,
         AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
         null or FeatureExtraction => null,
         _ =>
-            throw Other(adapterFolder, $"{AdapterConfig.SequenceClassification}, {AdapterConfig.CausalLanguageModel} or none was expected"),
+            throw Other(
+                adapterFolder,
+                $"{AdapterConfig.SequenceClassification}, {AdapterConfig.TokenClassification}, {AdapterConfig.CausalLanguageModel} or none "
+                    + "was expected"),
     };
 
     /// <summary>

@@ -60,14 +60,14 @@ internal static class TrainedTokens
     }
 
     /// <summary>The module of an output layer that is the input embeddings; null where there is none.</summary>
-    public static string? TiedOutput(Architecture architecture) => architecture.Head.PredictsTokens() && architecture.OutputModule is null
+    public static string? TiedOutput(Architecture architecture) => architecture.Head.NamesTokens() && architecture.OutputModule is null
         ? architecture.Aliases.FirstOrDefault(
             alias => alias.Parameter == $"{architecture.InputEmbeddings}.weight")?.Name[..^".weight".Length]
         : null;
 
     private static IEnumerable<string> Tables(Architecture architecture)
     {
-        string? output = !architecture.Head.PredictsTokens() ? null : architecture.OutputModule ?? TiedOutput(architecture);
+        string? output = !architecture.Head.NamesTokens() ? null : architecture.OutputModule ?? TiedOutput(architecture);
         return output is null ? [architecture.InputEmbeddings] : [architecture.InputEmbeddings, output];
     }
 

@@ -44,9 +44,9 @@ public sealed record DataConfiguration
     [Key(Default = "as the format has it")]
     public char? Delimiter { get; init; }
 
-    /// <summary>Column of the text: its name, or its number from 0.</summary>
-    /// <value>Default: none.</value>
-    [Key(Default = "none")]
+    /// <summary>Column of the text: its name, or its number from 0; for token-classification that of the list of words.</summary>
+    /// <value>Default: none; token-classification: tokens.</value>
+    [Key(Default = "none; token-classification: tokens")]
     public ColumnReference? Text { get; init; }
 
     /// <summary>Column of the second text of a pair.</summary>
@@ -54,9 +54,12 @@ public sealed record DataConfiguration
     [Key(Default = "none")]
     public ColumnReference? TextPair { get; init; }
 
-    /// <summary>Column of the label.</summary>
-    /// <value>Default: none.</value>
-    [Key(Default = "none")]
+    /// <summary>
+    /// Column of the label; for token-classification that of the list of the words' labels, for multi-label-classification that of the list
+    /// of a text's.
+    /// </summary>
+    /// <value>Default: none; token-classification: tags.</value>
+    [Key(Default = "none; token-classification: tags")]
     public ColumnReference? Label { get; init; }
 
     /// <summary>Class names in the order of the model's outputs.</summary>
@@ -112,8 +115,9 @@ public sealed record DataConfiguration
         [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
 
     /// <summary>How to read a file of this run's format and columns.</summary>
-    internal ExampleReaderOptions ReaderOptions(int? limit = null) => new()
+    internal ExampleReaderOptions ReaderOptions(TaskKind task, int? limit = null) => new()
     {
+        Task = task,
         Format = Format,
         Header = Header ?? true,
         Delimiter = Delimiter,

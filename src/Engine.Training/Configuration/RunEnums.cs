@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.Serialization;
 using Engine.Model.Chat;
 using Engine.Training.Data;
@@ -22,6 +23,14 @@ public enum TaskKind
     /// <summary>Naming each next token; cross-entropy per token.</summary>
     [EnumMember(Value = "causal-lm")]
     CausalLanguageModel,
+
+    /// <summary>One class per word, such as parts of names; cross-entropy over the words.</summary>
+    [EnumMember(Value = "token-classification")]
+    TokenClassification,
+
+    /// <summary>Any number of classes per text or pair; binary cross-entropy per class.</summary>
+    [EnumMember(Value = "multi-label-classification")]
+    MultiLabelClassification,
 }
 
 /// <summary>What tasks have in common.</summary>
@@ -29,6 +38,16 @@ internal static class TaskKinds
 {
     /// <summary>Whether tokens are predicted, and loss and perplexity are what is measured.</summary>
     public static bool IsLanguageModel(this TaskKind task) => task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel;
+
+    /// <summary>Whether labels are classes with names.</summary>
+    public static bool HasClasses(this TaskKind task) => task == TaskKind.SequenceClassification || task.ReadsLists();
+
+    /// <summary>Whether a row has a list of labels.</summary>
+    public static bool ReadsLists(this TaskKind task) => task is TaskKind.TokenClassification or TaskKind.MultiLabelClassification;
+
+    /// <summary>The name, as the run file has it.</summary>
+    public static string Name(this TaskKind task) => typeof(TaskKind).GetField(task.ToString())!
+        .GetCustomAttribute<EnumMemberAttribute>()!.Value!;
 }
 
 /// <summary>How conversations are laid out.</summary>

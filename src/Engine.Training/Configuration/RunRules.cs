@@ -21,7 +21,7 @@ internal static class RunRules
     public static RunConfiguration Resolve(RunConfiguration run, MapNode? file)
     {
         KeyBounds.Check(run);
-        run = WithFormat(WithFiles(RunPaths.WithFullPaths(run), file), file);
+        run = WithColumns(WithFormat(WithFiles(RunPaths.WithFullPaths(run), file), file));
         CheckColumns(run, file);
         CheckCausal(run, file);
         CheckEvaluation(run, file);
@@ -54,7 +54,7 @@ internal static class RunRules
     public static RunConfiguration ResolveEvaluation(RunConfiguration run)
     {
         KeyBounds.Check(run);
-        run = WithFiles(RunPaths.WithFullPaths(run), file: null);
+        run = WithColumns(WithFiles(RunPaths.WithFullPaths(run), file: null));
         CheckColumns(run, file: null);
         return run;
     }
@@ -89,7 +89,7 @@ internal static class RunRules
     /// </summary>
     private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
     {
-        DataContents read = ContentsOf(run.Task) | DataContents.Batches;
+        DataContents read = (run.Task.ReadsLists() ? DataContents.Rows : ContentsOf(run.Task)) | DataContents.Batches;
         foreach ((string key, DataFiles? files) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
         {
             string? unclear = run.Data.Format is not null
@@ -107,9 +107,17 @@ internal static class RunRules
         return run.Data.Formats is [var only] ? run with { Data = run.Data with { Format = only } } : run;
     }
 
+    /// <summary>The columns of words and their labels where the run file does not name them.</summary>
+    private static RunConfiguration WithColumns(RunConfiguration run) =>
+        run.Task == TaskKind.TokenClassification && !run.Data.IsPrebatched
+            ? run with { Data = run.Data with { Text = run.Data.Text ?? "tokens", Label = run.Data.Label ?? "tags" } }
+            : run;
+
     /// <summary>What the data of a task may be, prebatched data apart.</summary>
     private static DataContents ContentsOf(TaskKind task) =>
-        task == TaskKind.CausalLanguageModel ? DataContents.Records | DataContents.Texts : DataContents.Rows | DataContents.Texts;
+        task == TaskKind.CausalLanguageModel ? DataContents.Records | DataContents.Texts
+        : task.ReadsLists() ? DataContents.Records
+        : DataContents.Rows | DataContents.Texts;
 
     private static void CheckCausal(RunConfiguration run, MapNode? file)
     {
@@ -147,6 +155,13 @@ internal static class RunRules
         DataFormat? texts = formats.FirstOrDefault(format => format.HoldsAny(DataContents.Texts));
         string delimited = DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "and");
 
+        RefuseIf(
+            run.Task.ReadsLists() && formats.Any(format => !format.HoldsAny(DataContents.Records | DataContents.Batches)), file,
+            "data.format", $"{run.Task.Name()} reads lists of labels, which only {DataFormats.Names(DataFormats.Holding(DataContents.Records), "and")} "
+                + "files hold.");
+        RefuseIf(
+            run.Task == TaskKind.TokenClassification && data.TextPair is not null, file, "data.text_pair",
+            "token-classification reads single texts; leave it out.");
         RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
         RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
             + "columns; leave it out.");
@@ -175,8 +190,8 @@ internal static class RunRules
             $"{texts} ({texts?.Endings[0]}) has no labels; it is read for task: masked-lm or causal-lm only. A table with that "
                 + $"ending needs data.format: {DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "or")}.");
         RefuseIf(
-            run.Task != TaskKind.SequenceClassification && data.Labels is not null, file, "data.labels",
-            "only sequence-classification has named classes; leave it out.");
+            !run.Task.HasClasses() && data.Labels is not null, file, "data.labels",
+            $"{run.Task.Name()} has no named classes; leave it out.");
         RefuseIf(
             data.HeldOut is null && data.ValidationLimit is not null, file, "data.validation_limit",
             "there is no data.validation to limit.");
@@ -227,8 +242,10 @@ internal static class RunRules
             run.ClassWeights is { Values: null } && run.Data.IsPrebatched, file, "class_weights",
             "prebatched data is not read beforehand, so that its classes cannot be counted; give the weights as a list.");
         RefuseIf(
-            run.LabelSmoothingFactor > 0 && run.Task == TaskKind.Regression, file, "label_smoothing_factor",
-            "regression predicts numbers, and only labels are smoothed; leave it out.");
+            run.LabelSmoothingFactor > 0 && run.Task is TaskKind.Regression or TaskKind.MultiLabelClassification, file,
+            "label_smoothing_factor", run.Task == TaskKind.Regression
+                ? "regression predicts numbers, and only labels are smoothed; leave it out."
+                : "it spreads a part of one label over the others, and here each class is by itself; leave it out.");
     }
 
     /// <summary>

@@ -19,7 +19,7 @@ internal sealed class EncodedSet
     /// <summary>Class indices by row, or null.</summary>
     public int[]? ClassLabels { get; init; }
 
-    /// <summary>Regression targets by row, or null.</summary>
+    /// <summary>Regression targets by row, or for each row a number a class; or null.</summary>
     public float[]? Targets { get; init; }
 
     /// <summary>
@@ -27,6 +27,14 @@ internal sealed class EncodedSet
     /// asks for none; null for other tasks.
     /// </summary>
     public IReadOnlyList<int[]>? TokenLabels { get; init; }
+
+    /// <summary>
+    /// Class indices of each row's tokens, <see cref="RaggedBatch.IgnoredLabel"/> where the loss asks for none; null for other tasks.
+    /// </summary>
+    public IReadOnlyList<int[]>? TokenClasses { get; init; }
+
+    /// <summary>The first token of each row's words, -1 for a word that no token is read of; null where there are no words.</summary>
+    public IReadOnlyList<int[]>? WordTokens { get; init; }
 
     /// <summary>The rows that were cut to fit.</summary>
     public IReadOnlyList<int> CutRows { get; init; } = [];
@@ -40,10 +48,10 @@ internal sealed class EncodedSet
     public ReadOnlySpan<int> InputIds(int row) => rows[row].InputIds;
 
     /// <summary>
-    /// Labelled tokens of each row of a causal model: not the first, which nothing predicts. Null where there are no token labels.
+    /// Labelled tokens of each row; of a causal model not the first, which nothing predicts. Null where there are no token labels.
     /// </summary>
     public IReadOnlyList<int>? LabelCounts => labelCounts ??= TokenLabels is null
-        ? null
+        ? TokenClasses?.Select(classes => classes.Length - classes.AsSpan().Count(RaggedBatch.IgnoredLabel)).ToArray()
         : [.. TokenLabels.Select(labels => labels.Length - 1 - labels.AsSpan(1).Count(RaggedBatch.IgnoredLabel))];
 
     /// <summary>The shape of the batch of these rows; the batch is not made.</summary>
@@ -69,7 +77,9 @@ internal sealed class EncodedSet
     public EncodedSet Part(IReadOnlyList<int> indices) => new([.. indices.Select(index => rows[index])])
     {
         ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],
-        Targets = Targets is null ? null : [.. indices.Select(index => Targets[index])],
+        Targets = TargetsOf(indices),
+        TokenClasses = TokenClasses is null ? null : [.. indices.Select(index => TokenClasses[index])],
+        WordTokens = WordTokens is null ? null : [.. indices.Select(index => WordTokens[index])],
     };
 
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
@@ -84,7 +94,19 @@ internal sealed class EncodedSet
         return batch with
         {
             ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],
-            Targets = Targets is null ? null : [.. indices.Select(index => Targets[index])],
+            Targets = TargetsOf(indices),
+            TokenLabels = TokenClasses is null ? batch.TokenLabels : [.. indices.SelectMany(index => TokenClasses[index])],
         };
+    }
+
+    private float[]? TargetsOf(IReadOnlyList<int> indices)
+    {
+        if (Targets is not { } targets)
+        {
+            return null;
+        }
+
+        int columns = targets.Length / Count;
+        return [.. indices.SelectMany(index => new ArraySegment<float>(targets, index * columns, columns))];
     }
 }

@@ -11,6 +11,13 @@ internal sealed record Example(string Text, string? TextPair, string? Label, int
 {
     /// <summary>All columns of the row; null where they were not asked for, or the file holds texts alone.</summary>
     public IReadOnlyList<ColumnValue>? Columns { get; init; }
+
+    /// <summary>The words of a text that is labelled word by word; <see cref="Text"/> has them with blanks between.</summary>
+    public IReadOnlyList<string>? Words { get; init; }
+
+    /// <summary>A list of labels in place of <see cref="Label"/>: of the words, or of the text; null for other tasks, or where none are
+    /// read.</summary>
+    public IReadOnlyList<string>? Labels { get; init; }
 }
 
 /// <summary>A column of a row as its file has it.</summary>

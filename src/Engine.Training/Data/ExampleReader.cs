@@ -1,4 +1,5 @@
 using Engine.Model.Batching;
+using Engine.Training.Configuration;
 using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Data;
@@ -6,6 +7,9 @@ namespace Engine.Training.Data;
 /// <summary>Which columns of a data file hold what.</summary>
 internal sealed record ExampleReaderOptions
 {
+    /// <summary>What a row holds: lists of words and labels for some tasks.</summary>
+    public TaskKind Task { get; init; }
+
     /// <summary>How the files are written; null: as the ending of each says. It holds rows or texts.</summary>
     public DataFormat? Format { get; init; }
 

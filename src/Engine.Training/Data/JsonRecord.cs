@@ -163,19 +163,33 @@ internal sealed class JsonRecord : IDisposable
 
     /// <summary>A property that is a list of whole numbers.</summary>
     /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
-    public int[] Integers(string name)
-    {
-        JsonElement value = Property(name);
-        if (value.ValueKind != JsonValueKind.Array)
-        {
-            throw Wrong(name, value, "a list of whole numbers");
-        }
+    public int[] Integers(string name) =>
+    [
+        .. Items(name, "a list of whole numbers").Select((item, index) =>
+            item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number)
+                ? number
+                : throw Wrong($"{Noun} '{name}' has {PythonJson.Shown(item.GetRawText())} at place {index}; a whole number of 32 bits "
+                    + "was expected.")),
+    ];
 
-        return [.. value.EnumerateArray().Select((item, index) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number)
-            ? number
-            : throw Wrong($"{Noun} '{name}' has {PythonJson.Shown(item.GetRawText())} at place {index}; a whole number of 32 bits "
-                + "was expected."))];
-    }
+    /// <summary>A property that is a list of strings.</summary>
+    /// <exception cref="DataFileException">There is none, or it holds something else.</exception>
+    public string[] Texts(string name) =>
+    [
+        .. Items(name, "a list of strings").Select((item, index) => item.ValueKind == JsonValueKind.String
+            ? StringValue(item, name)
+            : throw Wrong($"{Noun} '{name}' has {Kind(item)} at place {index}; a string was expected.")),
+    ];
+
+    /// <summary>A property that is a list of labels, each as <see cref="Label"/> has it.</summary>
+    /// <exception cref="DataFileException">There is none, or it holds something else, or an empty label.</exception>
+    public string[] Labels(string name) =>
+    [
+        .. Items(name, "a list of labels").Select((item, index) => LabelOf(item, name) is { Length: > 0 } label
+            ? label
+            : throw Wrong($"{Noun} '{name}' has {Kind(item)} at place {index} that is no label; a string or a finite number was "
+                + "expected.")),
+    ];
 
     /// <summary>A property that is a list of objects, which live as long as this one.</summary>
     /// <param name="itemName">What complaints call an object, with its number from 1 behind it.</param>
@@ -220,15 +234,23 @@ internal sealed class JsonRecord : IDisposable
     public string Label(string name)
     {
         JsonElement value = Property(name);
-        return value.ValueKind switch
-        {
-            JsonValueKind.String => StringValue(value, name).Trim(),
-            JsonValueKind.True => "true",
-            JsonValueKind.False => "false",
-            JsonValueKind.Number when double.IsFinite(value.GetDouble()) => ClassLabel.Key(value.GetRawText()),
-            JsonValueKind.Number => throw Wrong(name, value, "a string or a finite number"),
-            _ => throw Wrong(name, value, "a string or a number"),
-        };
+        return LabelOf(value, name)
+            ?? throw Wrong(name, value, value.ValueKind == JsonValueKind.Number ? "a string or a finite number" : "a string or a number");
+    }
+
+    private string? LabelOf(JsonElement value, string name) => value.ValueKind switch
+    {
+        JsonValueKind.String => StringValue(value, name).Trim(),
+        JsonValueKind.True => "true",
+        JsonValueKind.False => "false",
+        JsonValueKind.Number when double.IsFinite(value.GetDouble()) => ClassLabel.Key(value.GetRawText()),
+        _ => null,
+    };
+
+    private IEnumerable<JsonElement> Items(string name, string expected)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(name, value, expected);
     }
 
     /// <summary>A value that outlives this record.</summary>

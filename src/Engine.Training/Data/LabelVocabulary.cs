@@ -45,11 +45,17 @@ internal sealed class LabelVocabulary
         if (configured is not null)
         {
             LabelVocabulary given = FromNames(configured, "the run file's labels");
-            given.Encode(train);
+            given.AddIndexAliases(train);
+            _ = train.Examples[0].Labels is null ? given.Encode(train).Length : given.EncodeLists(train).Length;
             return given;
         }
 
         List<string> seen = Distinct(train);
+        if (seen.Count == 0)
+        {
+            throw new DataFileException(train.Files.ToString(), "no row has a label; a classifier needs classes.");
+        }
+
         if (modelLabels is not null && FromModel(seen, modelLabels) is { } matching)
         {
             return matching;
@@ -89,15 +95,36 @@ internal sealed class LabelVocabulary
         int[] labels = new int[set.Count];
         for (int i = 0; i < labels.Length; i++)
         {
-            Example example = set.Examples[i];
-            string label = LabelOf(example);
-            labels[i] = indices.TryGetValue(ClassLabel.Key(label), out int index)
-                ? index
-                : throw example.Place.Wrong($"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
+            labels[i] = IndexOf(set.Examples[i], LabelOf(set.Examples[i]));
         }
 
         return labels;
     }
+
+    /// <summary>The class indices of every row's list of labels.</summary>
+    /// <exception cref="DataFileException">A label that is no class; the message names the nearest class.</exception>
+    public int[][] EncodeLists(ExampleSet set) =>
+        [.. set.Examples.Select(example => LabelsOf(example).Select(label => IndexOf(example, label)).ToArray())];
+
+    /// <summary>For each row and class 1 where the row's list has the class, else 0, [rows, classes].</summary>
+    /// <exception cref="DataFileException">A label that is no class; the message names the nearest class.</exception>
+    public float[] EncodeIndicators(ExampleSet set)
+    {
+        float[] indicators = new float[set.Count * Count];
+        foreach ((int row, int[] classes) in EncodeLists(set).Index())
+        {
+            foreach (int index in classes)
+            {
+                indicators[(row * Count) + index] = 1;
+            }
+        }
+
+        return indicators;
+    }
+
+    private int IndexOf(Example example, string label) => indices.TryGetValue(ClassLabel.Key(label), out int index)
+        ? index
+        : throw example.Place.Wrong($"the label '{label}' is not among {Origin}: {NearestName.Hint(label, [.. Names])}.");
 
     private static LabelVocabulary FromNames(IReadOnlyList<string> names, string origin)
     {
@@ -145,6 +172,15 @@ internal sealed class LabelVocabulary
         return isIndices && !placeholders ? FromModel(modelLabels) : null;
     }
 
+    /// <summary>Lists of labels may be numbers of the classes that the run file names.</summary>
+    private void AddIndexAliases(ExampleSet train)
+    {
+        if (train.Examples[0].Labels is not null)
+        {
+            AddIndexAliases();
+        }
+    }
+
     private void AddIndexAliases()
     {
         for (int i = 0; i < Names.Count; i++)
@@ -157,7 +193,7 @@ internal sealed class LabelVocabulary
     private static List<string> Distinct(ExampleSet train)
     {
         OrderedDictionary<string, string> names = new(StringComparer.Ordinal);
-        foreach (string label in train.Examples.Select(LabelOf))
+        foreach (string label in train.Examples.SelectMany(LabelsOf))
         {
             string key = ClassLabel.Key(label);
             if (!names.TryAdd(key, label) && names[key] != label)
@@ -168,6 +204,8 @@ internal sealed class LabelVocabulary
 
         return [.. names.Values];
     }
+
+    private static IReadOnlyList<string> LabelsOf(Example example) => example.Labels ?? [LabelOf(example)];
 
     private static string LabelOf(Example example) => example.Label switch
     {

@@ -15,6 +15,8 @@ internal static class TaskMetrics
         TaskKind.SequenceClassification when classes is null or 2 => [Loss, "accuracy", "f1", "f1_macro", "matthews"],
         TaskKind.SequenceClassification => [Loss, "accuracy", "f1_macro", "matthews"],
         TaskKind.Regression => [Loss, "pearson", "spearman", "mse"],
+        TaskKind.TokenClassification => [Loss, "precision", "recall", "f1", "accuracy"],
+        TaskKind.MultiLabelClassification => [Loss, "f1_micro", "f1_macro", "accuracy"],
         _ => [Loss, "perplexity"],
     };
 
@@ -23,6 +25,8 @@ internal static class TaskMetrics
     {
         TaskKind.SequenceClassification => "accuracy",
         TaskKind.Regression => "pearson",
+        TaskKind.TokenClassification => "f1",
+        TaskKind.MultiLabelClassification => "f1_micro",
         _ => Loss,
     };
 
@@ -32,7 +36,7 @@ internal static class TaskMetrics
     /// <summary>The values a metric can have; null where it has no bounds on both sides.</summary>
     public static (double Least, double Greatest)? Range(string metric) => metric switch
     {
-        "accuracy" or "f1" or "f1_macro" => (0, 1),
+        "accuracy" or "f1" or "f1_macro" or "f1_micro" or "precision" or "recall" => (0, 1),
         "matthews" or "pearson" or "spearman" => (-1, 1),
         _ => null,
     };
@@ -54,6 +58,45 @@ internal static class TaskMetrics
         metrics["f1_macro"] = ClassificationMetrics.MacroF1(labels, predictions);
         metrics["matthews"] = ClassificationMetrics.Matthews(labels, predictions);
         return metrics;
+    }
+
+    /// <summary>Metrics of labelled words: of the entities that they make up, and the share of words whose label is right.</summary>
+    /// <param name="labels">Each text's labels, as numbers of the names.</param>
+    /// <param name="predictions">Likewise.</param>
+    public static IReadOnlyDictionary<string, double> Entities(
+        IReadOnlyList<int[]> labels, IReadOnlyList<int[]> predictions, IReadOnlyList<string> names, double loss)
+    {
+        (double precision, double recall, double f1) = EntityMetrics.Measure(labels, predictions, names);
+        return new OrderedDictionary<string, double>
+        {
+            [Loss] = loss,
+            ["precision"] = precision,
+            ["recall"] = recall,
+            ["f1"] = f1,
+            ["accuracy"] = ClassificationMetrics.Accuracy([.. labels.SelectMany(row => row)], [.. predictions.SelectMany(row => row)]),
+        };
+    }
+
+    /// <summary>
+    /// Metrics of texts with any number of classes, as scikit-learn has them of indicators; a class is predicted where its logit is above
+    /// 0. Accuracy is the share of texts of which every class is right.
+    /// </summary>
+    /// <param name="targets">[rows, classes] 0 or 1.</param>
+    /// <param name="logits">[rows, classes]</param>
+    public static IReadOnlyDictionary<string, double> MultiLabel(float[] targets, float[] logits, int classes, double loss)
+    {
+        int[] labels = [.. targets.Select(target => target > 0.5f ? 1 : 0)], predictions = [.. logits.Select(logit => logit > 0 ? 1 : 0)];
+        int rows = targets.Length / classes;
+        int[] OfClass(int[] values, int one) => [.. Enumerable.Range(0, rows).Select(row => values[(row * classes) + one])];
+        return new OrderedDictionary<string, double>
+        {
+            [Loss] = loss,
+            ["f1_micro"] = ClassificationMetrics.F1(labels, predictions),
+            ["f1_macro"] = Enumerable.Range(0, classes).Average(
+                one => ClassificationMetrics.F1(OfClass(labels, one), OfClass(predictions, one))),
+            ["accuracy"] = Enumerable.Range(0, rows).Average(row =>
+                labels.AsSpan(row * classes, classes).SequenceEqual(predictions.AsSpan(row * classes, classes)) ? 1.0 : 0),
+        };
     }
 
     /// <summary>Metrics of a regression task; a correlation is NaN where the predictions are all equal.</summary>

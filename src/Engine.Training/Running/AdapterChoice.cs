@@ -28,7 +28,9 @@ internal static class AdapterChoice
             {
                 TaskType = run.Task switch
                 {
-                    TaskKind.SequenceClassification or TaskKind.Regression => AdapterConfig.SequenceClassification,
+                    TaskKind.SequenceClassification or TaskKind.Regression or TaskKind.MultiLabelClassification =>
+                        AdapterConfig.SequenceClassification,
+                    TaskKind.TokenClassification => AdapterConfig.TokenClassification,
                     TaskKind.CausalLanguageModel => AdapterConfig.CausalLanguageModel,
                     _ => null,
                 },

@@ -9,7 +9,7 @@ namespace Engine.Training.Running;
 
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
-/// <param name="Logits">[rows, output size] in file order; empty for language models.</param>
+/// <param name="Logits">[rows, output size] in file order, of words [words, output size]; empty for language models.</param>
 public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits)
 {
     /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
@@ -29,6 +29,9 @@ internal delegate void BatchRun(RaggedBatch batch, string source, Action<ModelRu
 internal sealed class Evaluator(Architecture architecture, EncodedSet set, int batchSize, TokenMasker? masker, string origin)
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
+
+    /// <summary>[rows + 1] The first of each row's outputs: one a row, or one for each labelled token.</summary>
+    private readonly int[] placeStart = PlaceStart(set, architecture.Head == HeadKind.TokenClassification ? set.LabelCounts : null);
 
     /// <summary>The shapes of the evaluation's batches, each once.</summary>
     public IReadOnlyCollection<BatchShape> Shapes
@@ -52,8 +55,8 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     /// <summary>The evaluation's batches, with their labels.</summary>
     public IReadOnlyList<RaggedBatch> Batches => [.. batches.Select(Batch)];
 
-    /// <summary>Outputs of a row that are kept.</summary>
-    private int OutputColumns => architecture.Head.PredictsTokens() ? 0 : architecture.OutputSize;
+    /// <summary>Columns of the outputs that are kept.</summary>
+    private int OutputColumns => architecture.Head.NamesTokens() ? 0 : architecture.OutputSize;
 
     /// <summary>The evaluation of some of the texts alone.</summary>
     public Evaluator Part(IReadOnlyList<int> rows) => new(architecture, set.Part(rows), batchSize, masker, origin);
@@ -76,10 +79,32 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
         }
 
         return new EvaluationResult(
-            architecture.Head == HeadKind.Regression
-                ? TaskMetrics.Regression(set.Targets, logits, loss)
-                : TaskMetrics.LanguageModel(loss),
+            architecture.Head switch
+            {
+                HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
+                HeadKind.MultiLabelClassification => TaskMetrics.MultiLabel(set.Targets!, logits, architecture.OutputSize, loss),
+                HeadKind.TokenClassification => TaskMetrics.Entities(
+                    [.. Places(set.TokenClasses!.SelectMany(row => row.Where(label => label != RaggedBatch.IgnoredLabel)).ToArray())],
+                    [.. Places(ClassificationMetrics.Argmax(logits, architecture.OutputSize))],
+                    architecture.ModelConfig.Labels.Names, loss),
+                _ => TaskMetrics.LanguageModel(loss),
+            },
             logits);
+    }
+
+    /// <summary>Numbers of each row's outputs.</summary>
+    public IEnumerable<int[]> Places(int[] numbers) =>
+        Enumerable.Range(0, set.Count).Select(row => numbers[placeStart[row]..placeStart[row + 1]]);
+
+    private static int[] PlaceStart(EncodedSet set, IReadOnlyList<int>? labelCounts)
+    {
+        int[] start = new int[set.Count + 1];
+        for (int row = 0; row < set.Count; row++)
+        {
+            start[row + 1] = start[row] + (labelCounts?[row] ?? 1);
+        }
+
+        return start;
     }
 
     /// <summary>The logits alone, [rows, output size] in file order; the set needs no labels.</summary>
@@ -131,7 +156,7 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
         private double loss;
         private long places;
 
-        public float[] Logits { get; } = new float[checked(evaluator.RowCount * evaluator.OutputColumns)];
+        public float[] Logits { get; } = new float[checked(evaluator.placeStart[^1] * evaluator.OutputColumns)];
 
         public double Loss => places == 0 ? 0 : loss / places;
 
@@ -154,15 +179,18 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
             }
 
             float[] values = result.Logits;
-            int wrong = Array.FindIndex(values, 0, rows.Length * columns, value => !float.IsFinite(value));
-            if (wrong >= 0)
+            int taken = 0;
+            foreach (int row in rows)
             {
-                throw evaluator.NotFinite($"output of row {rows[wrong / columns]} (counted from 0)", values[wrong]);
-            }
+                int first = evaluator.placeStart[row], count = (evaluator.placeStart[row + 1] - first) * columns;
+                int wrong = Array.FindIndex(values, taken, count, value => !float.IsFinite(value));
+                if (wrong >= 0)
+                {
+                    throw evaluator.NotFinite($"output of row {row} (counted from 0)", values[wrong]);
+                }
 
-            for (int i = 0; i < rows.Length; i++)
-            {
-                values.AsSpan(i * columns, columns).CopyTo(Logits.AsSpan(rows[i] * columns));
+                values.AsSpan(taken, count).CopyTo(Logits.AsSpan(first * columns));
+                taken += count;
             }
         }
     }

@@ -57,14 +57,19 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
             return Run.Task;
         }
 
-        return ModelFolder.Open(model).CreateArchitecture(Folder).Head switch
-        {
-            HeadKind.SequenceClassification => TaskKind.SequenceClassification,
-            HeadKind.Regression => TaskKind.Regression,
-            HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
-            _ => TaskKind.CausalLanguageModel,
-        };
+        return TaskOf(ModelFolder.Open(model).CreateArchitecture(Folder).Head);
     }
+
+    /// <summary>The task of a head.</summary>
+    internal static TaskKind TaskOf(HeadKind head) => head switch
+    {
+        HeadKind.SequenceClassification => TaskKind.SequenceClassification,
+        HeadKind.Regression => TaskKind.Regression,
+        HeadKind.TokenClassification => TaskKind.TokenClassification,
+        HeadKind.MultiLabelClassification => TaskKind.MultiLabelClassification,
+        HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
+        _ => TaskKind.CausalLanguageModel,
+    };
 
     /// <summary>Names that tell adapters apart: their own, or their folders where two are alike.</summary>
     public static IReadOnlyList<string> Names(IReadOnlyList<GivenAdapter> adapters) =>

@@ -102,7 +102,12 @@ public sealed class ModelEvaluation
     private static (ExampleSet Rows, bool IsHeldOut) ReadExamples(TrainedModel model, EvaluationSetup setup)
     {
         DataConfiguration data = setup.Data.Labelled(model.Run?.Data, "evaluate on");
-        RunConfiguration run = model.Run ?? new RunConfiguration { Model = model.Model };
+        RunConfiguration run = model.Run ?? new RunConfiguration
+        {
+            Model = model.Model,
+            Task = GivenAdapter.TaskOf(ModelFolder.Open(model.Model).CreateClassifier(
+                model.Adapter, ModelFolder.Open(model.Model).ClassifierHead(model.Adapter)).Head),
+        };
         return ((run with { Data = data }).ReadValidationExamples()!, data.Validation is null);
     }
 

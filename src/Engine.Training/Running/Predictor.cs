@@ -5,18 +5,40 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Tokenizers;
 using Engine.Training.Data;
+using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
 
 /// <summary>One text's prediction.</summary>
-/// <param name="Label">The most probable class's name; null for regression.</param>
+/// <param name="Label">The most probable class's name; null for regression, for words, and where a text has any number of classes.</param>
 /// <param name="Probability">Its probability, or the predicted number for regression.</param>
-/// <param name="Scores">Every class's probability, or the predicted number.</param>
+/// <param name="Scores">Every class's probability, or the predicted number; empty for words.</param>
 public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores)
 {
     /// <summary>Whether the text was longer than the maximum length, and its end not read.</summary>
     public bool IsCut { get; init; }
+
+    /// <summary>Every class whose probability is above a half, where a text has any number of them; else null.</summary>
+    public IReadOnlyList<string>? Labels { get; init; }
+
+    /// <summary>The words of the text with their labels, where each has one; else null.</summary>
+    public IReadOnlyList<WordPrediction>? Words { get; init; }
+
+    /// <summary>The entities that the words' labels make up, such as those of B-PER and I-PER; null where words have none.</summary>
+    public IReadOnlyList<EntityPrediction>? Entities { get; init; }
 }
+
+/// <summary>One word's prediction.</summary>
+/// <param name="Label">The most probable class's name; null for a word that was not read, as it stood behind the maximum length.</param>
+/// <param name="Probability">Its probability.</param>
+public sealed record WordPrediction(string Word, string? Label, double Probability);
+
+/// <summary>An entity in a text.</summary>
+/// <param name="Type">What it is, such as PER.</param>
+/// <param name="Text">Its words, with blanks between.</param>
+/// <param name="First">Its first word, from 0.</param>
+/// <param name="Last">Its last word.</param>
+public sealed record EntityPrediction(string Type, string Text, int First, int Last);
 
 /// <summary>
 /// A trained classifier or regressor, ready to read texts: a model folder with or without an adapter. Safe for use by several threads: each
@@ -63,7 +85,9 @@ public sealed class Predictor : IDisposable
     public static Predictor Open(Device device, TrainedModel trained, WeightType? type = null)
     {
         trained.RequireLabels();
-        return Open(device, trained.Model, trained.Adapter, trained.Seed, type ?? trained.Dtype, trained.Run?.MaxLength);
+        return Open(
+            device, trained.Model, trained.Adapter, trained.Seed, type ?? trained.Dtype, trained.Run?.MaxLength,
+            trained.Run is { } run ? RunData.HeadOf(run.Task) : null);
     }
 
     /// <summary>Loads a model.</summary>
@@ -76,13 +100,14 @@ public sealed class Predictor : IDisposable
     /// <exception cref="ModelFileException">Files are missing or broken, or parameters are in none of them.</exception>
     public static Predictor Open(
         Device device, string modelFolder, string? adapterFolder, ulong? seed = null, WeightType type = WeightType.Auto) =>
-        Open(device, modelFolder, adapterFolder, seed, type, runLength: null);
+        Open(device, modelFolder, adapterFolder, seed, type, runLength: null, head: null);
 
-    private static Predictor Open(Device device, string modelFolder, string? adapterFolder, ulong? seed, WeightType type, int? runLength)
+    private static Predictor Open(
+        Device device, string modelFolder, string? adapterFolder, ulong? seed, WeightType type, int? runLength, HeadKind? head)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
-        Architecture architecture = folder.CreateClassifier(adapterFolder);
-        if (architecture.Head == HeadKind.SequenceClassification && architecture.ModelConfig.Labels.Repeated is { } twice)
+        Architecture architecture = folder.CreateClassifier(adapterFolder, head ?? folder.ClassifierHead(adapterFolder));
+        if (architecture.Head != HeadKind.Regression && architecture.ModelConfig.Labels.Repeated is { } twice)
         {
             throw new ModelFileException(
                 architecture.ModelConfig.FilePath,
@@ -100,9 +125,8 @@ public sealed class Predictor : IDisposable
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     internal EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
-        bool regression = Architecture.Head == HeadKind.Regression;
-        EncodedSet set = TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength).WithLabels(
-            regression ? null : LabelVocabulary.FromModel(Labels).Encode(examples), regression ? RegressionTargets.Encode(examples) : null);
+        LabelVocabulary? labels = Architecture.Head == HeadKind.Regression ? null : LabelVocabulary.FromModel(Labels);
+        EncodedSet set = TextEncoding.Labelled(Tokenizer, Architecture, examples, maxLength, labels);
         var evaluator = new Evaluator(Architecture, set, batchSize, null, examples.Files.ToString());
         return model.Evaluate(evaluator, cancellationToken) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
     }
@@ -116,7 +140,8 @@ public sealed class Predictor : IDisposable
         IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
         EncodedSet set = Encode(texts, maxLength);
-        return PredictionsOf(set, model.Predict(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken));
+        var evaluator = new Evaluator(Architecture, set, batchSize, null, "texts");
+        return PredictionsOf(texts, set, model.Predict(evaluator, cancellationToken));
     }
 
     /// <summary>Predicts a stream of texts or pairs, in their order; each answer comes when its part of the stream has been read.</summary>
@@ -135,7 +160,7 @@ public sealed class Predictor : IDisposable
     {
         EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellationToken).ConfigureAwait(false);
         return PredictionsOf(
-            set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken)
+            texts, set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken)
                 .ConfigureAwait(false));
     }
 
@@ -148,15 +173,59 @@ public sealed class Predictor : IDisposable
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
         var examples = ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
-        return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
+        if (Architecture.Head != HeadKind.TokenClassification)
+        {
+            return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
+        }
+
+        Example[] words = [.. examples.Examples.Select(text => text with { Words = WordEncoding.Split(text.Text) })];
+        return WordEncoding.Encode(Tokenizer, examples with { Examples = words }, maxLength, classes: null);
     }
 
-    private IReadOnlyList<Prediction> PredictionsOf(EncodedSet set, float[] logits)
+    private IReadOnlyList<Prediction> PredictionsOf(IReadOnlyList<(string Text, string? Pair)> texts, EncodedSet set, float[] logits)
     {
-        int columns = Architecture.OutputSize;
+        int columns = Architecture.OutputSize, taken = 0;
         HashSet<int> cut = [.. set.CutRows];
-        return [.. Enumerable.Range(0, set.Count)
-            .Select(i => PredictionOf(logits.AsSpan(i * columns, columns)) with { IsCut = cut.Contains(i) })];
+        var predictions = new Prediction[set.Count];
+        for (int i = 0; i < predictions.Length; i++)
+        {
+            Prediction prediction = set.WordTokens is { } words
+                ? WordsOf(WordEncoding.Split(texts[i].Text), words[i], logits, ref taken)
+                : PredictionOf(Next(logits, columns, ref taken));
+            predictions[i] = prediction with { IsCut = cut.Contains(i) };
+        }
+
+        return predictions;
+    }
+
+    private static ReadOnlySpan<float> Next(float[] logits, int columns, ref int taken) => logits.AsSpan(taken++ * columns, columns);
+
+    private Prediction WordsOf(string[] words, int[] tokens, float[] logits, ref int taken)
+    {
+        var labelled = new WordPrediction[words.Length];
+        for (int word = 0; word < words.Length; word++)
+        {
+            if (tokens[word] < 0)
+            {
+                labelled[word] = new WordPrediction(words[word], null, double.NaN);
+                continue;
+            }
+
+            Prediction best = PredictionOf(Next(logits, Architecture.OutputSize, ref taken));
+            labelled[word] = new WordPrediction(words[word], best.Label, best.Probability);
+        }
+
+        List<Entity> entities = EntityMetrics.Find([.. labelled.Select(word => word.Label ?? "O")]);
+        double least = labelled.Where(word => word.Label is not null).Select(word => word.Probability).DefaultIfEmpty(1).Min();
+        return new Prediction(null, least, [])
+        {
+            Words = labelled,
+            Entities =
+            [
+                .. entities.Select(entity => new EntityPrediction(
+                    entity.Type, string.Join(' ', words[entity.First..(entity.Last + 1)]), entity.First, entity.Last)),
+            ],
+        };
     }
 
     private Prediction PredictionOf(ReadOnlySpan<float> logits)
@@ -166,6 +235,19 @@ public sealed class Predictor : IDisposable
             return new Prediction(null, logits[0], [logits[0]]);
         }
 
+        if (Architecture.Head == HeadKind.MultiLabelClassification)
+        {
+            double[] each = [.. logits.ToArray().Select(logit => 1 / (1 + Math.Exp(-(double)logit)))];
+            return new Prediction(null, each.Max(), each) { Labels = [.. Labels.Where((_, i) => each[i] > 0.5)] };
+        }
+
+        double[] scores = Softmax(logits);
+        int best = Array.IndexOf(scores, scores.Max());
+        return new Prediction(Labels[best], scores[best], scores);
+    }
+
+    private static double[] Softmax(ReadOnlySpan<float> logits)
+    {
         double largest = double.NegativeInfinity;
         foreach (float logit in logits)
         {
@@ -180,13 +262,6 @@ public sealed class Predictor : IDisposable
             sum += scores[i];
         }
 
-        int best = 0;
-        for (int i = 0; i < scores.Length; i++)
-        {
-            scores[i] /= sum;
-            best = scores[i] > scores[best] ? i : best;
-        }
-
-        return new Prediction(Labels[best], scores[best], scores);
+        return Array.ConvertAll(scores, score => score / sum);
     }
 }

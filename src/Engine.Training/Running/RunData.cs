@@ -186,6 +186,8 @@ internal sealed class RunData : IDisposable
         TaskKind.Regression => HeadKind.Regression,
         TaskKind.MaskedLanguageModel => HeadKind.MaskedLm,
         TaskKind.CausalLanguageModel => HeadKind.CausalLm,
+        TaskKind.TokenClassification => HeadKind.TokenClassification,
+        TaskKind.MultiLabelClassification => HeadKind.MultiLabelClassification,
         _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
     };
 

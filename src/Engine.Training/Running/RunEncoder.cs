@@ -84,7 +84,11 @@ internal sealed class RunEncoder
     public EncodedSet Train(ExampleSet examples, LabelVocabulary? labels)
     {
         EncodedSet set = Examples(examples, labels);
-        if (labels is not null)
+        if (labels is not null && run.Task.ReadsLists())
+        {
+            Classes = LabelledDataNotes.Count(labels, [.. labels.EncodeLists(examples).SelectMany(list => list)]);
+        }
+        else if (labels is not null)
         {
             Classes = LabelledDataNotes.Count(labels, set.ClassLabels!);
             notes.AddRange(LabelledDataNotes.OfClasses(examples, Classes, areNamed: run.Data.Labels is not null));
@@ -94,7 +98,7 @@ internal sealed class RunEncoder
             notes.AddRange(LabelledDataNotes.OfTargets(examples, set.Targets!));
         }
 
-        notes.AddRange(LabelledDataNotes.OfRepetitions(examples, isClassified: labels is not null));
+        notes.AddRange(LabelledDataNotes.OfRepetitions(examples, isClassified: labels is not null && !run.Task.ReadsLists()));
         return set;
     }
 
@@ -110,9 +114,9 @@ internal sealed class RunEncoder
                 : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
         }
 
-        EncodedSet texts = TextEncoding.Encode(Tokenizer, architecture, examples, maxLength);
-        notes.AddRange(TextEncoding.Notes(examples, texts, maxLength));
-        return texts.WithLabels(labels?.Encode(examples), labels is null ? RegressionTargets.Encode(examples) : null);
+        EncodedSet set = TextEncoding.Labelled(Tokenizer, architecture, examples, maxLength, labels);
+        notes.AddRange(TextEncoding.Notes(examples, set, maxLength));
+        return set;
     }
 
     /// <summary>Samples for a causal model.</summary>

@@ -14,7 +14,7 @@ internal static class RunRows
     public static (ExampleSet Train, ExampleSet? Validation) ReadExamples(this RunConfiguration run)
     {
         DataConfiguration data = run.Data;
-        ExampleSet all = ExampleReader.Read(data.Train, data.ReaderOptions(data.Limit));
+        ExampleSet all = ExampleReader.Read(data.Train, data.ReaderOptions(run.Task, data.Limit));
         if (data.ValidationSplit is not { } share)
         {
             return (all, data.Validation is null ? null : run.ReadValidationExamples());
@@ -36,7 +36,7 @@ internal static class RunRows
     /// <summary>Reads the rows to evaluate on; null where none are held out.</summary>
     /// <exception cref="DataFileException">A file cannot be used, or has too few rows to hold any out.</exception>
     public static ExampleSet? ReadValidationExamples(this RunConfiguration run) => run.Data.Validation is { } files
-        ? ExampleReader.Read(files, run.Data.ReaderOptions(run.Data.ValidationLimit))
+        ? ExampleReader.Read(files, run.Data.ReaderOptions(run.Task, run.Data.ValidationLimit))
         : run.Data.ValidationSplit is null ? null : run.ReadExamples().Validation;
 
     /// <summary>The same for the records of a causal language model.</summary>

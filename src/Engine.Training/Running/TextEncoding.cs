@@ -1,5 +1,6 @@
 using Engine.Model;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Tokenizers;
 using Engine.Training.Data;
 
@@ -20,6 +21,21 @@ internal static class TextEncoding
             CutRows = [.. Enumerable.Range(0, encodings.Length).Where(i => encodings[i].IsTruncated)],
         };
     }
+
+    /// <summary>The same with labels, as the model's head predicts them.</summary>
+    /// <param name="labels">The classes; null for regression.</param>
+    /// <exception cref="DataFileException">A label cannot be used.</exception>
+    public static EncodedSet Labelled(
+        Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength, LabelVocabulary? labels) =>
+        architecture.Head switch
+        {
+            HeadKind.TokenClassification => WordEncoding.Encode(tokenizer, examples, maxLength, labels!.EncodeLists(examples)),
+            HeadKind.MultiLabelClassification =>
+                Encode(tokenizer, architecture, examples, maxLength).WithLabels(null, labels!.EncodeIndicators(examples)),
+            HeadKind.Regression =>
+                Encode(tokenizer, architecture, examples, maxLength).WithLabels(null, RegressionTargets.Encode(examples)),
+            _ => Encode(tokenizer, architecture, examples, maxLength).WithLabels(labels!.Encode(examples), null),
+        };
 
     /// <summary>What a user should know of encoded texts: how many were cut, and how many hold nothing.</summary>
     public static IEnumerable<string> Notes(ExampleSet examples, EncodedSet encoded, int maxLength)

@@ -145,14 +145,14 @@ public sealed class SharpnessAnalysis
     }
 
     private static Architecture ArchitectureOf(SharpnessSubject subject, ModelFolder folder) =>
-        subject.Run.Task is TaskKind.SequenceClassification or TaskKind.Regression
-            ? folder.CreateClassifier(subject.Adapter)
+        !subject.Run.Task.IsLanguageModel()
+            ? folder.CreateClassifier(subject.Adapter, RunData.HeadOf(subject.Run.Task))
             : ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task)), subject.Adapter);
 
     private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(
         RunConfiguration run, ModelFolder folder, Architecture architecture)
     {
-        LabelVocabulary? labels = architecture.Head == HeadKind.SequenceClassification
+        LabelVocabulary? labels = run.Task.HasClasses()
             ? LabelVocabulary.FromModel(architecture.ModelConfig.Labels.Names)
             : null;
         var encoder = new RunEncoder(run, folder, architecture);

@@ -21,7 +21,7 @@ public sealed record SharpnessSubject(string Name, string Adapter, RunConfigurat
         string model = setup.Model ?? adapter.Run?.Model ?? TrainedModel.BaseOf(adapter.Folder);
         TaskKind task = adapter.Task(model);
         string purpose = $"measure the loss of {name} on";
-        DataConfiguration data = task is TaskKind.SequenceClassification or TaskKind.Regression
+        DataConfiguration data = !task.IsLanguageModel()
             ? setup.Data.Labelled(adapter.Run?.Data, purpose)
             : setup.Data.Required(adapter.Run?.Data, purpose);
         RunConfiguration start = adapter.Run ?? new RunConfiguration { Model = model, Output = adapter.Folder, Data = data, Task = task };

@@ -52,6 +52,24 @@ internal static partial class OperatorTable
                 LossScale = 0.25,
             };
         }
+
+        foreach ((string name, int classes, float[] targets) in ((string, int, float[])[])
+            [("one text", 3, [0, 1, 1]), ("a text without targets", 2, [1, 0, float.NaN, float.NaN, 0, 0.5f])])
+        {
+            int rows = targets.Length / classes;
+            yield return new OperatorCase(
+                $"BinaryCrossEntropy, {name}",
+                [Activation(1, rows, classes), Floats(targets), Scalars((StepScalars.LossScale, 0.25f))],
+                (graph, t) => LossAndRows(graph.BinaryCrossEntropy(t[0], t[1], t[2], withGradient: true)),
+                x => MeanAndRows([.. Enumerable.Range(0, rows).Select(row => float.IsNaN(targets[row * classes])
+                    ? (double?)null
+                    : Enumerable.Range(row * classes, classes).Average(i =>
+                        -(targets[i] * Math.Log(1 / (1 + Math.Exp(-x[0][i]))))
+                            - ((1 - targets[i]) * Math.Log(1 / (1 + Math.Exp(x[0][i]))))))]))
+            {
+                LossScale = 0.25,
+            };
+        }
     }
 
     /// <summary>The vocabulary is 7, the hidden size 5; labels of whole chunks are ignored in one case.</summary>

@@ -162,6 +162,9 @@ internal static class KernelCases
                 .. Losses.MeanSquaredError(
                     run.Device, Count, Values(run, 2, Count), run.Put(targets), scalars, run.Output(Count), run.Output(1),
                     run.Output(Count)),
+                .. Losses.BinaryCrossEntropy(
+                    run.Device, Rows, Count, logits, run.Put([.. Enumerable.Range(0, Rows * Count).Select(i => (float)(i % 3 % 2))]),
+                    scalars, run.Output(Rows), run.Output(1), run.Output(Rows * Count)),
                 SampleLosses.Means(
                     run.Device, Rows, Count, Values(run, 4, Count), run.Put(places), run.Put(0, 270, 270, Count), run.Output(Rows)),
             ];

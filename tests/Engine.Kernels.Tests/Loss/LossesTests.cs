@@ -196,6 +196,40 @@ public class LossesTests
         Numbers.Near([.. difference.Select(value => 2 * value * Scale / counted)], gradient.ToArray(), 5e-7, 1e-6 / counted);
     }
 
+    /// <summary>By the definition of torch.nn.BCEWithLogitsLoss; far out the loss is that of the logit itself.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Binary_cross_entropy_agrees_with_float64(string name, (int Rows, int Classes) shape)
+    {
+        (int rows, int classes) = (shape.Rows, Math.Min(shape.Classes, 1000));
+        using var run = new KernelRun(TestDevices.Open(name));
+        float[] logits = Numbers.Values(1, rows * classes, 10, 80);
+        float[] targets = [.. Numbers.Indices(2, rows * classes, 2).Select(target => (float)target)];
+        for (int row = 1; row < rows; row += 3)
+        {
+            targets[row * classes] = float.NaN;
+        }
+
+        BufferView<float> rowLoss = run.Output(rows), loss = run.Output(1), dLogits = run.Output(rows * classes), inPlace = run.Put(logits);
+        BufferView<float> scalars = run.Scalars((StepScalars.LossScale, Scale)), targetView = run.Put(targets);
+        run.Run(Losses.BinaryCrossEntropy(run.Device, rows, classes, inPlace, targetView, scalars, rowLoss, loss, dLogits));
+        run.Run(Losses.BinaryCrossEntropy(run.Device, rows, classes, inPlace, targetView, scalars, rowLoss, loss, inPlace));
+
+        bool Counts(int i) => !float.IsNaN(targets[i / classes * classes]);
+        double[] each = [.. logits.Select((x, i) => Counts(i)
+            ? Math.Max(x, 0) - ((double)x * targets[i]) + Math.Log(1 + Math.Exp(-Math.Abs((double)x)))
+            : 0)];
+        double[] rowLosses = [.. each.Chunk(classes).Select(row => row.Average())];
+        int counted = Enumerable.Range(0, rows).Count(row => Counts(row * classes));
+        Numbers.Near(rowLosses, rowLoss.ToArray(), Tolerance, Tolerance);
+        Numbers.Near([rowLosses.Sum() / counted], loss.ToArray(), Tolerance, Tolerance);
+        double share = Scale / ((double)counted * classes);
+        Numbers.Near(
+            [.. logits.Select((x, i) => Counts(i) ? share * ((1 / (1 + Math.Exp(-(double)x))) - targets[i]) : 0)],
+            dLogits.ToArray(), Tolerance, 1e-8);
+        Assert.Equal(dLogits.ToArray(), inPlace.ToArray());
+    }
+
     /// <summary>Each row's loss: (1 - s) w_y (-log p_y) + s / classes * sum of w_c (-log p_c).</summary>
     private static IEnumerable<double> SoftLosses(double[] logits, int[] labels, int classes, float smoothing, float[]? weights)
     {

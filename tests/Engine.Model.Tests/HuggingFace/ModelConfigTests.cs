@@ -140,7 +140,8 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("sinusoidal_pos_embds", "true", "'sinusoidal_pos_embds' is true; false (learned positions)")]
     [InlineData(
         "architectures", "[\"RobertaForCausalLM\"]",
-        "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForMaskedLM")]
+        "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForTokenClassification, "
+            + "RobertaForMaskedLM")]
     [InlineData("architectures", "\"RobertaModel\"", "a list of strings was expected")]
     [InlineData("hidden_size", "null", "the key 'hidden_size' is missing")]
     [InlineData("hidden_size", "64.5", "a whole number of 32 bits was expected")]

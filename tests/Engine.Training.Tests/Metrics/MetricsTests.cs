@@ -42,6 +42,51 @@ public sealed class MetricsTests
         }
     }
 
+    /// <summary>The first two are the examples of seqeval's page; the others are worked by hand by the rules of its default mode.</summary>
+    [Theory]
+    [InlineData("O O O B-MISC I-MISC I-MISC O|B-PER I-PER O", "O O B-MISC I-MISC I-MISC I-MISC O|B-PER I-PER O", 0.5, 0.5, 0.5, 0.8)]
+    [InlineData("B-NP I-NP O", "I-NP I-NP O", 1, 1, 1, 2.0 / 3)]
+    [InlineData("B-A I-A B-A I-B", "B-A I-A I-A I-B", 1.0 / 2, 1.0 / 3, 2.0 / 5, 3.0 / 4)]
+    [InlineData("B-A B-A|B-B", "B-A I-A|B-B", 1.0 / 2, 1.0 / 3, 2.0 / 5, 2.0 / 3)]
+    [InlineData("O O", "O O", 0, 0, 0, 1)]
+    [InlineData("B-A O", "O O", 0, 0, 0, 0.5)]
+    [InlineData("S-A B-A E-A O", "B-A B-A I-A O", 1, 1, 1, 0.5)]
+    public void Entities_are_measured_as_seqeval_does(
+        string labels, string predictions, double precision, double recall, double f1, double accuracy)
+    {
+        string[] names = [.. $"{labels}|{predictions}".Split(' ', '|').Distinct()];
+        int[][] Numbers(string texts) => [.. texts.Split('|').Select(
+            text => text.Split(' ').Select(label => Array.IndexOf(names, label)).ToArray())];
+        IReadOnlyDictionary<string, double> metrics = TaskMetrics.Entities(Numbers(labels), Numbers(predictions), names, loss: 0.25);
+        Assert.Equal(TaskMetrics.Names(TaskKind.TokenClassification), metrics.Keys);
+        Assert.Equal(precision, metrics["precision"], Tolerance);
+        Assert.Equal(recall, metrics["recall"], Tolerance);
+        Assert.Equal(f1, metrics["f1"], Tolerance);
+        Assert.Equal(accuracy, metrics["accuracy"], Tolerance);
+        Assert.Equal(0.25, metrics["loss"]);
+    }
+
+    [Fact]
+    public void Entities_have_their_words_and_types()
+    {
+        Assert.Equal(
+            [new Entity("PER", 0, 1), new Entity("LOC", 2, 2), new Entity("_", 4, 4), new Entity("A-B", 5, 6)],
+            EntityMetrics.Find(["B-PER", "I-PER", "I-LOC", "O", "B", "B-A-B", "I-A-B"]));
+        Assert.Empty(EntityMetrics.Find([]));
+    }
+
+    /// <summary>Counts by hand: of class 0 one of two is found, class 1 is found once too often, class 2 never occurs.</summary>
+    [Fact]
+    public void Indicators_are_measured_as_scikit_learn_does()
+    {
+        IReadOnlyDictionary<string, double> metrics = TaskMetrics.MultiLabel(
+            [1, 1, 0, 1, 0, 0, 0, 0, 0], [2, 1, -1, -1, 3, -1, -2, -1, -1], classes: 3, loss: 0.5);
+        Assert.Equal(TaskMetrics.Names(TaskKind.MultiLabelClassification), metrics.Keys);
+        Assert.Equal(2.0 * 2 / (3 + 3), metrics["f1_micro"], Tolerance);
+        Assert.Equal(((2.0 / 3) + (2.0 / 3) + 0) / 3, metrics["f1_macro"], Tolerance);
+        Assert.Equal(2.0 / 3, metrics["accuracy"], Tolerance);
+    }
+
     [Fact]
     public void Correlation_of_a_constant_is_not_a_number()
     {

@@ -29,8 +29,7 @@ internal abstract class RecordFormat : DataFormat
         {
             using (record)
             {
-                string? second = pair is null ? null : record.Text(pair);
-                yield return new Example(record.Text(text), second, label is null ? null : record.Label(label), 0, record.Place)
+                yield return RecordRows.Read(record, options.Task, text, pair, label) with
                 {
                     Columns = options.KeepsColumns ? record.Columns : null,
                 };

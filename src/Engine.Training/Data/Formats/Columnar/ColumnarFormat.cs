@@ -119,6 +119,7 @@ internal abstract class ColumnarFormat : RecordFormat
     /// <summary>The name of a class number; none for -1, which stands for a label that is not known.</summary>
     private static object? ClassName(DataPlace place, string column, IReadOnlyList<string> names, object? value) => value switch
     {
+        object?[] list => Array.ConvertAll(list, item => ClassName(place, column, names, item)),
         -1L => null,
         long and >= 0 and var number when number < names.Count => names[(int)number],
         ulong and var number when number < (ulong)names.Count => names[(int)number],

@@ -15,7 +15,9 @@ internal static class HuggingFaceFeatures
     /// <summary>The key.</summary>
     public const string Key = "huggingface";
 
-    /// <summary>The names of the classes of every column that is a <c>ClassLabel</c>, in the order of their numbers.</summary>
+    /// <summary>
+    /// The names of the classes of every column that is a <c>ClassLabel</c>, or a list of them, in the order of their numbers.
+    /// </summary>
     /// <param name="path">The file, for messages.</param>
     /// <param name="metadata">The value under the key; null: none.</param>
     /// <exception cref="DataFileException">It is no such object.</exception>
@@ -45,7 +47,8 @@ internal static class HuggingFaceFeatures
 
         foreach ((string column, JsonNode? feature) in features)
         {
-            if (feature is JsonObject label && TextOf(label["_type"]) == "ClassLabel" && label["names"] is JsonArray { Count: > 0 } names)
+            if (Item(feature) is JsonObject label && TextOf(label["_type"]) == "ClassLabel"
+                && label["names"] is JsonArray { Count: > 0 } names)
             {
                 classes[column] = [.. names.Select(name => TextOf(name)
                     ?? throw new DataFileException(path, $"the metadata '{Key}' of the file names a class of '{column}' by "
@@ -55,6 +58,14 @@ internal static class HuggingFaceFeatures
 
         return classes;
     }
+
+    /// <summary>What a list is of: <c>{"_type": "Sequence", "feature": ...}</c>, or a JSON list of one; else the feature itself.</summary>
+    private static JsonNode? Item(JsonNode? feature) => feature switch
+    {
+        JsonArray { Count: 1 } list => list[0],
+        JsonObject list when TextOf(list["_type"]) is "Sequence" or "List" or "LargeList" => list["feature"],
+        _ => feature,
+    };
 
     private static string? TextOf(JsonNode? node) =>
         node is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;

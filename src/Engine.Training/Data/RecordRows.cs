@@ -1,0 +1,49 @@
+using Engine.Model.Batching;
+using Engine.Training.Configuration;
+
+namespace Engine.Training.Data;
+
+/// <summary>Rows of the tasks, read from records.</summary>
+internal static class RecordRows
+{
+    /// <summary>A row, numbered 0.</summary>
+    /// <param name="text">The column of the text, or of its words.</param>
+    /// <param name="pair">The column of the second text; null: there is none.</param>
+    /// <param name="label">The column of the label or labels; null: none are read.</param>
+    /// <exception cref="DataFileException">A column is missing or holds something else.</exception>
+    public static Example Read(JsonRecord record, TaskKind task, string text, string? pair, string? label)
+    {
+        if (task == TaskKind.TokenClassification)
+        {
+            return Words(record, text, label);
+        }
+
+        string first = record.Text(text);
+        string? second = pair is null ? null : record.Text(pair);
+        return task == TaskKind.MultiLabelClassification
+            ? new Example(first, second, null, 0, record.Place) { Labels = label is null ? null : Labels(record, label) }
+            : new Example(first, second, label is null ? null : record.Label(label), 0, record.Place);
+    }
+
+    private static Example Words(JsonRecord record, string text, string? label)
+    {
+        string[] words = record.Texts(text);
+        if (words.Length == 0)
+        {
+            throw record.Wrong($"'{text}' is an empty list; words were expected, at least one.");
+        }
+
+        string[]? labels = label is null ? null : record.Labels(label);
+        return labels is null || labels.Length == words.Length
+            ? new Example(string.Join(' ', words), null, null, 0, record.Place) { Words = words, Labels = labels }
+            : throw record.Wrong($"'{text}' has {words.Length} words and '{label}' {labels.Length} labels; each word needs one label.");
+    }
+
+    private static string[] Labels(JsonRecord record, string label)
+    {
+        string[] labels = record.Labels(label);
+        return labels.GroupBy(ClassLabel.Key, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice
+            ? throw record.Wrong($"'{label}' has the label '{twice.First()}' twice; each class may be there once.")
+            : labels;
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using Engine.Kernels.Tests;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Safetensors;
+using Engine.Tests;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>
+/// The tasks of encoders on goldens/models/bert-cls with heads of their own: loss, logits and the gradient of every parameter are those of
+/// PyTorch in float64 (goldens/objectives/encoder). The repository has the gradients of heads and one-dimensional parameters, ../shared
+/// all.
+/// </summary>
+public sealed class EncoderObjectiveTests : IDisposable
+{
+    /// <summary>Norm of the difference over norm of the golden; PyTorch's own float32 is within 2.5e-6 of these.</summary>
+    private const double Tolerance = 1e-4;
+
+    /// <summary>Gradients that are zero in exact arithmetic are rounding alone: they are held against the norm over all.</summary>
+    private const double Rounding = 1e-6;
+
+    private readonly TemporaryFolder folder = new();
+
+    public static TheoryData<string, string> Tasks => TestDevices.With("token-classification", "multi-label");
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Tasks))]
+    public void Loss_logits_and_every_gradient_are_those_of_PyTorch(string device, string task)
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedFiles.Whole($"goldens/objectives/encoder/{task}.safetensors"));
+        WriteModel(golden, task);
+        Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
+        PaddedBatch batch = PaddedBatch.Read(golden, architecture);
+        BatchShape capacity = BatchShape.Of(architecture, batch.Ragged, everyToken: true).Max(BatchShape.Of(architecture, batch.Ragged));
+        foreach (bool everyToken in (bool[])[true, false])
+        {
+            using var loaded = new LoadedModel(folder.Root, null, train: true, capacity, device);
+            Assert.Empty(loaded.Report.Initialized);
+            ModelRun run = loaded.Run(batch.Ragged, new RunnerOptions { Gradients = true, EveryToken = everyToken });
+
+            Assert.InRange(run.Loss / golden["loss"].ToFloat64()[0], 1 - 1e-5, 1 + 1e-5);
+            if (everyToken || !architecture.Head.PredictsTokens())
+            {
+                Near("logits", Logits(golden, architecture, batch.Layout), run.Logits);
+            }
+
+            CheckGradients(golden, loaded.Model.Trainables!);
+        }
+    }
+
+    private static double[] Logits(SafetensorsFile golden, Architecture architecture, PaddedLayout layout)
+    {
+        double[] logits = golden["logits"].ToFloat64();
+        if (!architecture.Head.PredictsTokens())
+        {
+            return logits;
+        }
+
+        var ragged = new double[layout.TokenCount * architecture.OutputSize];
+        layout.Gather(logits, architecture.OutputSize, ragged);
+        return ragged;
+    }
+
+    private static void CheckGradients(SafetensorsFile golden, TrainableParameters trainables)
+    {
+        Dictionary<string, float[]> gradients =
+            trainables.Entries.ToDictionary(entry => $"grad.{entry.Name}", entry => entry.Value.Gradient!.View<float>().ToArray());
+        SafetensorsTensor[] expected = [.. golden.Tensors.Where(tensor => tensor.Name.StartsWith("grad.", StringComparison.Ordinal))];
+        Assert.True(expected.Length > 20, $"{golden.FilePath} has {expected.Length} gradients");
+        if (golden.TryGet("grad.bert.embeddings.word_embeddings.weight", out _))
+        {
+            Assert.Equal(
+                expected.Select(tensor => tensor.Name).Order(StringComparer.Ordinal), gradients.Keys.Order(StringComparer.Ordinal));
+        }
+
+        double whole = Math.Sqrt(gradients.Values.Sum(values => values.Sum(value => (double)value * value)));
+        Assert.All(expected, tensor => Near(tensor.Name, tensor.ToFloat64(), gradients[tensor.Name], Rounding * whole));
+    }
+
+    private static void Near(string name, double[] golden, float[] actual, double least = 0)
+    {
+        Assert.True(actual.Length >= golden.Length, $"{name} has {actual.Length} elements, not {golden.Length}");
+        double difference = Math.Sqrt(golden.Select((value, i) => Math.Pow(value - actual[i], 2)).Sum());
+        double allowed = Math.Max(Tolerance * Math.Sqrt(golden.Sum(value => value * value)), least);
+        Assert.True(difference <= allowed, $"{name}: off by {difference:E2} in norm, allowed {allowed:E2}");
+    }
+
+    /// <summary>Writes bert-cls with the golden's head in place of its own.</summary>
+    private void WriteModel(SafetensorsFile golden, string task)
+    {
+        string source = SharedFiles.Path("goldens/models/bert-cls");
+        JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
+        int classes = (int)golden.Tensors.First(tensor => tensor.Name.StartsWith("head.", StringComparison.Ordinal)).Shape[0];
+        config["id2label"] = new JsonObject(Enumerable.Range(0, classes).Select(i => KeyValuePair.Create($"{i}", (JsonNode?)$"class {i}")));
+        config.Remove("label2id");
+        (string suffix, string? problem) = task switch
+        {
+            "token-classification" => ("TokenClassification", null),
+            _ => ("SequenceClassification", "multi_label_classification"),
+        };
+        config["architectures"] = new JsonArray($"BertFor{suffix}");
+        config["problem_type"] = problem;
+        folder.Write("config.json", config.ToJsonString());
+        var writer = new SafetensorsWriter();
+        using Checkpoint weights = Checkpoint.Open(source);
+        bool Begins(SafetensorsTensor tensor, string prefix) => tensor.Name.StartsWith(prefix, StringComparison.Ordinal);
+        foreach (SafetensorsTensor tensor in weights.Tensors.Where(tensor => !Begins(tensor, "classifier.")))
+        {
+            writer.Add(tensor.Name, [.. tensor.Shape], tensor.ToFloat32());
+        }
+
+        foreach (SafetensorsTensor tensor in golden.Tensors.Where(tensor => Begins(tensor, "head.")))
+        {
+            writer.Add(tensor.Name["head.".Length..], [.. tensor.Shape], tensor.ToFloat32());
+        }
+
+        writer.Write(folder.File(Checkpoint.SingleFileName));
+    }
+}
