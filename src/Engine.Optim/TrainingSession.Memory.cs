@@ -55,6 +55,7 @@ internal sealed partial class TrainingSession
     private BatchShape LargestSelection(BatchShape shape)
     {
         int rows = method.SelectedRows(shape.Rows);
-        return shape with { Rows = rows, Selected = Model.Architecture.Head.PredictsTokens() ? shape.Selected : rows };
+        bool selectsTokens = shape.Selected == 0 || Model.Architecture.Head.PredictsTokens();
+        return shape with { Rows = rows, Selected = selectsTokens ? shape.Selected : rows };
     }
 }

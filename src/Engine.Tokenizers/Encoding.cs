@@ -43,6 +43,12 @@ public sealed record Encoding(int[] Ids, int[] TypeIds, int[] AttentionMask, int
     }
 }
 
+/// <summary>A window of a text behind another text.</summary>
+/// <param name="Encoding">Both, with offsets.</param>
+/// <param name="Start">The place of the window's first token.</param>
+/// <param name="Count">The window's tokens.</param>
+internal sealed record TextWindow(Encoding Encoding, int Start, int Count);
+
 /// <summary>An end of a sequence.</summary>
 public enum Side
 {

@@ -160,6 +160,40 @@ public sealed class Tokenizer
     }
 
     /// <summary>
+    /// Encodes a pair of texts whose second one may not fit: windows of it, each behind the whole first text, that share
+    /// <paramref name="stride"/> tokens with the one before, as <c>truncation="only_second"</c> with <c>return_overflowing_tokens</c> of
+    /// Transformers has them.
+    /// </summary>
+    /// <param name="maxLength">The most tokens of a window, special ones included.</param>
+    /// <exception cref="ArgumentException">The first text leaves no room for windows that go on.</exception>
+    internal IReadOnlyList<TextWindow> EncodeWindows(string first, string second, int maxLength, int stride)
+    {
+        var options = new EncodeOptions { Offsets = true };
+        List<Token> before = EncodePlain(first, foundInText, startsText: true, options);
+        List<Token> whole = EncodePlain(second, foundInText, startsText: true, options);
+        Trim(before, first);
+        Trim(whole, second);
+        int room = maxLength - pipeline.Template.AddedCount(isPair: true) - before.Count;
+        if (room < 1 || (whole.Count > room && room <= stride))
+        {
+            throw new ArgumentException(
+                $"the first text has {before.Count} tokens, so that of a maximum length of {maxLength} {Math.Max(0, room)} are left for "
+                    + $"windows of the second one that share {stride}", nameof(first));
+        }
+
+        List<TextWindow> windows = [];
+        for (int start = 0, end = -1; end < whole.Count; start += room - stride)
+        {
+            end = Math.Min(start + room, whole.Count);
+            Encoding encoding = pipeline.Template.Apply(before, whole[start..end], addSpecialTokens: true, withOffsets: true);
+            int[] places = [.. Enumerable.Range(0, encoding.Length).Where(place => encoding.SpecialTokensMask[place] == 0)];
+            windows.Add(new TextWindow(encoding, end > start ? places[before.Count] : encoding.Length, end - start));
+        }
+
+        return windows;
+    }
+
+    /// <summary>
     /// Encodes a part of a text that special tokens stand around, such as a message of a chat. Special tokens that are spelled out in it
     /// are ordinary text (<c>split_special_tokens</c> of Transformers), so that the text of a user cannot end a message.
     /// </summary>

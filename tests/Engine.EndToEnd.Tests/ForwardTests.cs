@@ -227,7 +227,7 @@ public sealed class ForwardTests
     }
 
     [Theory]
-    [InlineData("SEQ_2_SEQ_LM", "task_type is SEQ_2_SEQ_LM; SEQ_CLS, TOKEN_CLS, CAUSAL_LM or none was expected")]
+    [InlineData("SEQ_2_SEQ_LM", "task_type is SEQ_2_SEQ_LM; SEQ_CLS, TOKEN_CLS, QUESTION_ANS, CAUSAL_LM or none was expected")]
     [InlineData("CAUSAL_LM", "a model of type bert is not built for causal language modelling")]
     public void An_adapter_for_a_task_that_is_not_built_is_refused_by_name(string task, string expected)
     {

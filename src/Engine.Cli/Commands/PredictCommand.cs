@@ -54,7 +54,8 @@ internal sealed class PredictCommand : EngineCommand
             host,
             "predict",
             "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for "
-                + "regression the number and the text, for several classes a text those above a half, for words their labels.",
+                + "regression the number and the text, for several classes a text those above a half, for words their "
+                + "labels, for questions (with --pairs their contexts) the answers.",
             "engine predict runs/reviews \"What a film\"",
             "engine predict runs/reviews --file new.csv --output predictions.csv",
             "engine predict runs/reviews --file dev.csv --file test.csv --text review --json",
@@ -166,6 +167,7 @@ internal sealed class PredictCommand : EngineCommand
         string number = prediction.Probability.ToString("0.0000", CultureInfo.InvariantCulture);
         string text = (input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}").ReplaceLineEndings(" ");
         string label = prediction.Words is { } words ? string.Join(' ', words.Select(word => word.Label ?? "-")) + "\t"
+            : prediction.Answer is { } answer ? answer.ReplaceLineEndings(" ") + "\t"
             : prediction.Labels is { } several ? string.Join(", ", several) + "\t"
             : prediction.Label is null ? ""
             : $"{prediction.Label}\t";
@@ -185,6 +187,15 @@ internal sealed class PredictCommand : EngineCommand
         if (prediction.Words is { } words)
         {
             WriteWords(writer, words, prediction.Entities!);
+        }
+        else if (prediction.Answer is { } answer)
+        {
+            writer.WriteString("answer", answer);
+            writer.WriteNumber("probability", prediction.Probability);
+            if (prediction.AnswerStart is { } start)
+            {
+                writer.WriteNumber("answer_start", start);
+            }
         }
         else if (prediction.Labels is { } several)
         {

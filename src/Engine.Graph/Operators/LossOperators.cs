@@ -74,6 +74,29 @@ internal sealed class BinaryCrossEntropyOperator(bool withGradient) : Operator
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 }
 
+/// <summary>
+/// Mean cross-entropy of spans; inputs logits [tokens, 2], labels int32 [rows * 2], row starts int32 [rows + 1], step scalars; outputs loss
+/// [1], row losses [rows] and, for training, the gradient by the logits, already times the loss scale.
+/// </summary>
+internal sealed class SpanCrossEntropyOperator(bool withGradient) : Operator
+{
+    public override string Name => "SpanCrossEntropy";
+
+    public override void Lower(Lowering lowering) => lowering.Emit(SpanLosses.CrossEntropy(
+        lowering.Device,
+        (int)lowering.Node.Outputs[1].Shape.Count,
+        lowering.Node.Inputs[0].Shape.Rows,
+        lowering.Input<float>(0),
+        lowering.Input<int>(1),
+        lowering.Input<int>(2),
+        lowering.Input<float>(3),
+        lowering.Output<float>(1),
+        lowering.Output<float>(0),
+        withGradient ? lowering.Output<float>(2) : null));
+
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+}
+
 /// <summary>The mean loss of each sample; inputs losses, labels [places], start [rows + 1]; output [rows].</summary>
 internal sealed class SampleMeansOperator : Operator
 {
@@ -126,6 +149,24 @@ internal static class LossExtensions
     public static Tensor BinaryCrossEntropy(this GraphBuilder graph, Tensor logits, Tensor targets, Tensor scalars, bool withGradient) =>
         graph.Loss(
             new BinaryCrossEntropyOperator(withGradient), logits, targets, [scalars], withGradient, targetsOfRow: logits.Shape.Columns);
+
+    /// <summary>
+    /// Mean cross-entropy of the first and the last token of a span in each row, [1]; logits [tokens, 2], labels int32 [rows * 2], places
+    /// in their rows (-100: ignored), rowStart int32 [rows + 1].
+    /// </summary>
+    /// <param name="withGradient">The loss will be differentiated.</param>
+    public static Tensor SpanCrossEntropy(
+        this GraphBuilder graph, Tensor logits, Tensor labels, Tensor rowStart, Tensor scalars, bool withGradient)
+    {
+        int rows = (int)rowStart.Shape.Count - 1;
+        if (logits.Shape.Columns != 2 || labels.Shape.Count != 2L * rows)
+        {
+            throw new ArgumentException($"{logits} needs two columns, and {2L * rows} labels, not {labels}.");
+        }
+
+        Shape[] shapes = withGradient ? [new Shape(1), new Shape(rows), logits.Shape] : [new Shape(1), new Shape(rows)];
+        return graph.Add(new SpanCrossEntropyOperator(withGradient), [logits, labels, rowStart, scalars], shapes)[0];
+    }
 
     internal static void RequireSmoothing(double labelSmoothing)
     {

@@ -80,6 +80,9 @@ internal enum HeadKind
     /// <summary>Any number of classes for each text.</summary>
     MultiLabelClassification,
 
+    /// <summary>The first and the last token of an answer in each text.</summary>
+    QuestionAnswering,
+
     /// <summary>Nothing: the model makes a vector of each text. Its loss is 0.</summary>
     Embedding,
 }
@@ -98,6 +101,7 @@ internal static class HeadKinds
         HeadKind.MaskedLm => "masked language modelling",
         HeadKind.CausalLm => "causal language modelling",
         HeadKind.TokenClassification => "token classification",
+        HeadKind.QuestionAnswering => "question answering",
         HeadKind.Embedding => "sentence vectors",
         _ => "classification",
     };

@@ -28,6 +28,7 @@ internal static class ArchitectureCatalog
         Classifier = config => Model(config, encoder => new EncoderClassifier(encoder)),
         MaskedLm = config => Model(config, encoder => new EncoderVocabularyHead(encoder)),
         TokenClassifier = config => Model(config, encoder => new EncoderTokenClassifier(encoder)),
+        SpanHead = config => Model(config, encoder => new EncoderSpanHead(encoder)),
         Embedding = (config, pooling) => Model(config, encoder => new EncoderPooling(encoder, pooling)),
     };
 
@@ -40,6 +41,7 @@ internal static class ArchitectureCatalog
         string name = config.Architectures.FirstOrDefault() ?? string.Empty;
         return name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
             : name.EndsWith("ForTokenClassification", StringComparison.Ordinal) ? HeadKind.TokenClassification
+            : name.EndsWith("ForQuestionAnswering", StringComparison.Ordinal) ? HeadKind.QuestionAnswering
             : name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) || FamilyOf(config).CausalLm is null
                 ? HeadKind.SequenceClassification
                 : HeadKind.CausalLm;
@@ -111,6 +113,8 @@ internal static class ArchitectureCatalog
 
         public Func<ModelConfig, Architecture>? TokenClassifier { get; init; }
 
+        public Func<ModelConfig, Architecture>? SpanHead { get; init; }
+
         public Func<ModelConfig, TextPooling, Architecture>? Embedding { get; init; }
 
         public Func<ModelConfig, Architecture>? For(HeadKind head) => head switch
@@ -118,6 +122,7 @@ internal static class ArchitectureCatalog
             HeadKind.MaskedLm => MaskedLm,
             HeadKind.CausalLm => CausalLm,
             HeadKind.TokenClassification => TokenClassifier,
+            HeadKind.QuestionAnswering => SpanHead,
             _ => Classifier,
         };
     }

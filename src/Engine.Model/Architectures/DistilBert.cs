@@ -26,6 +26,7 @@ internal static class DistilBert
             ClassifierDropout = "seq_classif_dropout",
             DefaultClassifierDropout = 0.2,
             TokenClassifierDropout = "dropout",
+            SpanDropout = "qa_dropout",
             TypeVocabSize = null,
             LayerNormEps = null,
         },

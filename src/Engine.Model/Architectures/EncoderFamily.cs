@@ -76,6 +76,9 @@ internal sealed record EncoderKeys
     /// <summary>The dropout before a classifier of tokens; null: that of the classifier of texts.</summary>
     public string? TokenClassifierDropout { get; init; }
 
+    /// <summary>The dropout before the head that finds answers; null: there is none.</summary>
+    public string? SpanDropout { get; init; }
+
     public string? TypeVocabSize { get; init; } = "type_vocab_size";
 
     /// <summary>Null: the epsilon is 1e-12.</summary>

@@ -90,6 +90,25 @@ internal sealed class EncoderTokenClassifier(EncoderConfig config) : EncoderHead
         forward.Linear(forward.Dropout(forward.TakeSelected(x), Config.TokenClassifierDropout), Output));
 }
 
+/// <summary>Two numbers for each token: how well an answer starts, and ends, there.</summary>
+internal sealed class EncoderSpanHead(EncoderConfig config) : EncoderHead(config)
+{
+    private const string Output = "qa_outputs";
+
+    public override string ClassSuffix => "ForQuestionAnswering";
+
+    public override HeadKind? Kind => HeadKind.QuestionAnswering;
+
+    public override string? OutputModule => Output;
+
+    public override int OutputSize => 2;
+
+    public override IReadOnlyList<LinearSpec> Linears => [new(Output, OutputSize, Config.HiddenSize)];
+
+    public override ModelOutput Build(ForwardBuilder forward, Tensor x) =>
+        new ModelOutput.Logits(forward.Linear(forward.Dropout(x, Config.SpanDropout), Output));
+}
+
 /// <summary>A vocabulary entry for each masked token (<see cref="VocabularyModules"/>).</summary>
 internal sealed class EncoderVocabularyHead(EncoderConfig config) : EncoderHead(config.RequireTied())
 {

@@ -89,6 +89,7 @@ internal sealed class BatchInputs : IDisposable
         this.architecture = architecture;
         this.capacity = capacity;
         int places = Math.Max(capacity.Selected, capacity.Tokens);
+        bool finds = architecture.Head == HeadKind.QuestionAnswering;
         inputIds = Integers("input_ids", capacity.Tokens);
         positions = Integers("positions", capacity.Tokens);
         typeIds = Integers("type_ids", capacity.Tokens);
@@ -97,7 +98,7 @@ internal sealed class BatchInputs : IDisposable
         selectionIndex = Integers("selection.index", capacity.Selected);
         selectionStart = Integers("selection.start", capacity.Rows + 1);
         selectionPosition = Integers("selection.position", capacity.Selected);
-        labels = Integers("labels", places);
+        labels = Integers("labels", finds ? Math.Max(places, 2 * capacity.Rows) : places);
         targetColumns = architecture.Head == HeadKind.MultiLabelClassification ? architecture.OutputSize : 1;
         targets = block.Reserve("targets", new Shape(places * targetColumns));
         if (trained is not null)
@@ -113,7 +114,8 @@ internal sealed class BatchInputs : IDisposable
         Scalars = block.Reserve("scalars", new Shape(StepScalars.Count));
         DropoutRandom = block.Reserve("dropout_random", new Shape(RandomState.Count), ElementType.UInt32);
         NoiseRandom = block.Reserve("noise_random", new Shape(RandomState.Count), ElementType.UInt32);
-        staging = new int[Math.Max(Math.Max(places, 3 * capacity.Selected), capacity.Rows * targetColumns) + capacity.Rows + 1];
+        int most = Math.Max(Math.Max(places, 3 * capacity.Selected), capacity.Rows * Math.Max(2, targetColumns));
+        staging = new int[most + capacity.Rows + 1];
     }
 
     public StorageBlock Block => block;
@@ -151,7 +153,7 @@ internal sealed class BatchInputs : IDisposable
                 : new RowSelectionInputs(
                     Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1),
                     Window(selectionPosition, shape.Selected), maxPerRow),
-            Labels = Window(labels, places),
+            Labels = Window(labels, architecture.Head == HeadKind.QuestionAnswering ? 2 * shape.Rows : places),
             Targets = Window(targets, places * targetColumns),
             Scalars = graph.Read(Scalars),
             DropoutRandom = graph.Read(DropoutRandom),
@@ -169,6 +171,7 @@ internal sealed class BatchInputs : IDisposable
             source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize,
             architecture.Head == HeadKind.TokenClassification ? architecture.OutputSize : null);
         batch.RequireClasses(source, architecture.OutputSize);
+        batch.RequireSpans(source);
         Write(inputIds, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens, architecture.PadTokenId);
         Write(typeIds, batch.TypeIds.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
         Write(positionInRow, batch.Positions.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
@@ -196,7 +199,11 @@ internal sealed class BatchInputs : IDisposable
             WriteTargets(batch);
         }
 
-        if (!architecture.Head.PredictsTokens())
+        if (architecture.Head == HeadKind.QuestionAnswering)
+        {
+            Write(labels, batch.SpanLabels, 2 * batch.RowCount, RaggedBatch.IgnoredLabel);
+        }
+        else if (!architecture.Head.PredictsTokens())
         {
             SelectPooledTokens(batch);
         }

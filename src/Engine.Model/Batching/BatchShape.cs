@@ -33,7 +33,7 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     public static BatchShape Of(Architecture architecture, int rows, int tokens, int labels, int longestRow) => new(
         rows,
         TokenBuckets.RoundUp(tokens),
-        architecture.Head.PredictsTokens() ? TokenBuckets.RoundUp(labels) : rows,
+        architecture.Head == HeadKind.QuestionAnswering ? 0 : architecture.Head.PredictsTokens() ? TokenBuckets.RoundUp(labels) : rows,
         TokenBuckets.RoundUpRow(longestRow));
 
     /// <summary>The smallest shape that holds both.</summary>

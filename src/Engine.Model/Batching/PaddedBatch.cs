@@ -11,13 +11,15 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
 {
     /// <summary>Whether any label is not ignored, so that the loss is a mean over something.</summary>
     public bool AnyLabelCounts =>
-        HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels) is not { } labels
+        HasLabels && ((Ragged.ClassLabels ?? Ragged.TokenLabels ?? Ragged.SpanLabels) is not { } labels
             || labels.AsSpan().ContainsAnyExcept(RaggedBatch.IgnoredLabel));
 
     /// <summary>
     /// Reads <c>input_ids</c> and <c>attention_mask</c> [rows, length], where they are there <c>token_type_ids</c> [rows, length] and
     /// <c>labels</c>: class numbers [rows], numbers [rows] for regression, 0 or 1 [rows, classes] where a text has any number of classes,
-    /// token ids [rows, length] for language models (-100: ignored), each at the token it names, and likewise class numbers of tokens.
+    /// token ids [rows, length] for language models (-100: ignored), each at the token it names, and likewise class numbers of tokens. For
+    /// question answering they are <c>start_positions</c> and <c>end_positions</c> [rows], which as in Transformers count for nothing
+    /// behind the last column.
     /// </summary>
     /// <param name="file">The tensors.</param>
     /// <param name="architecture">The model the batch is for.</param>
@@ -53,9 +55,25 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
             ragged = ragged with { LastVisible = [.. ragged.LastVisible!.Zip(ragged.Positions, Math.Min)] };
         }
 
+        if (architecture.Head == HeadKind.QuestionAnswering)
+        {
+            return file.TryGet($"start_positions{suffix}", out SafetensorsTensor? starts)
+                ? new PaddedBatch(
+                    layout, ragged with { SpanLabels = Spans(starts, file[$"end_positions{suffix}"], layout) }, HasLabels: true)
+                : new PaddedBatch(layout, ragged, HasLabels: false);
+        }
+
         return file.TryGet($"labels{suffix}", out SafetensorsTensor? labels)
             ? new PaddedBatch(layout, WithLabels(ragged, layout, labels, architecture, source), HasLabels: true)
             : new PaddedBatch(layout, ragged, HasLabels: false);
+    }
+
+    private static int[] Spans(SafetensorsTensor starts, SafetensorsTensor ends, PaddedLayout layout)
+    {
+        int[] first = starts.RequireShape(layout.Rows).ToInt32(), last = ends.RequireShape(layout.Rows).ToInt32();
+        return [.. first.Zip(last, (start, end) => new[] { Place(start), Place(end) }).SelectMany(places => places)];
+
+        int Place(int place) => place >= layout.Length ? RaggedBatch.IgnoredLabel : Math.Max(0, place);
     }
 
     private static RaggedBatch WithLabels(

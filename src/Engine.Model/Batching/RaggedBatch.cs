@@ -34,6 +34,12 @@ internal sealed record RaggedBatch
     public float[]? Targets { get; init; }
 
     /// <summary>
+    /// [rows, 2] The first and the last token of each row's answer, as places in the row, <see cref="IgnoredLabel"/> where the loss reads
+    /// none; null for other tasks.
+    /// </summary>
+    public int[]? SpanLabels { get; init; }
+
+    /// <summary>
     /// [capacity] The token id a language model must name at each token, <see cref="IgnoredLabel"/> where the loss reads none; null for
     /// other tasks. For a causal model that is the next token's label: see <see cref="WithNextTokenLabels"/>.
     /// </summary>
@@ -125,6 +131,7 @@ internal sealed record RaggedBatch
         RowStart = new int[rows + 1],
         ClassLabels = ClassLabels is null ? null : new int[rows],
         Targets = Targets is null ? null : new float[rows * TargetColumns],
+        SpanLabels = SpanLabels is null ? null : new int[rows * 2],
         TokenLabels = TokenLabels is null ? null : new int[tokens],
         LastVisible = LastVisible is null ? null : new int[tokens],
     };
@@ -152,6 +159,11 @@ internal sealed record RaggedBatch
             if (Targets is not null)
             {
                 Array.Copy(Targets, rows[i] * targetColumns, target.Targets!, i * targetColumns, targetColumns);
+            }
+
+            if (SpanLabels is not null)
+            {
+                Array.Copy(SpanLabels, 2 * rows[i], target.SpanLabels!, 2 * i, 2);
             }
 
             if (TokenLabels is not null)
@@ -280,7 +292,24 @@ internal sealed record RaggedBatch
         };
     }
 
-    private bool HasRowLabel(int row) =>
+    /// <summary>Checks that every answer lies in its row.</summary>
+    /// <exception cref="DataFileException">A place behind a row's last token.</exception>
+    public void RequireSpans(string source)
+    {
+        for (int i = 0; i < (SpanLabels?.Length ?? 0); i++)
+        {
+            int place = SpanLabels![i], length = RowStart[(i / 2) + 1] - RowStart[i / 2];
+            if (place != IgnoredLabel && (place < 0 || place >= length))
+            {
+                throw new DataFileException(
+                    source,
+                    $"{(i % 2 == 0 ? "start" : "end")}_positions: row {i / 2} has {place}; the row has {length} tokens (0 to {length - 1}; "
+                        + $"{IgnoredLabel}: ignored).");
+            }
+        }
+    }
+
+    private bool HasRowLabel(int row) => SpanLabels is { } spans ? spans.AsSpan(2 * row, 2).ContainsAnyExcept(IgnoredLabel) :
         ClassLabels is { } classes ? classes[row] != IgnoredLabel : Targets is { } targets && !float.IsNaN(targets[row * TargetColumns]);
 
     private int RowLabels()

@@ -67,7 +67,9 @@ public sealed class FolderForward
         }
 
         using SafetensorsFile input = SafetensorsFile.Open(inputs);
-        batch = PaddedBatch.Read(input, architecture);
+
+        // Where answers are found, Transformers' softmax is over the padding too.
+        batch = PaddedBatch.Read(input, architecture, keepsPadding: architecture.Head == HeadKind.QuestionAnswering);
     }
 
     /// <summary>Every file that is read.</summary>

@@ -21,8 +21,9 @@ public sealed record HostTensor(string Name, long[] Shape, float[] Values);
 internal static class PaddedForward
 {
     /// <summary>
-    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models), <c>hidden.N</c> [rows, length, hidden] for the
-    /// embeddings and each layer, both 0 at padding; with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with
+    /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models, [rows, length, classes] for words and [rows,
+    /// length, 2] for answers), <c>hidden.N</c> [rows, length, hidden] for the embeddings and each layer, both 0 at padding (where the batch
+    /// keeps its padding, as computed there); with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with
     /// gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
     /// </summary>
     /// <param name="model">The model, allocated and loaded on <paramref name="device"/>; its tuning says what is trainable.</param>
@@ -47,9 +48,9 @@ internal static class PaddedForward
         using var runner = new ModelRunner(device, model, inputs, arena, options);
         ModelRun run = runner.Run(batch.Ragged, source);
 
-        List<HostTensor> results = [Logits(model.Architecture, batch.Layout, run)];
+        List<HostTensor> results = [Logits(model.Architecture, batch, run)];
         results.AddRange(
-            run.HiddenStates.Select((hidden, layer) => Scattered($"hidden.{layer}", batch.Layout, hidden, model.Architecture.HiddenSize)));
+            run.HiddenStates.Select((hidden, layer) => Scattered($"hidden.{layer}", batch, hidden, model.Architecture.HiddenSize)));
         if (batch.HasLabels)
         {
             results.Add(new HostTensor("loss", [1], [batch.AnyLabelCounts ? run.Loss : float.NaN]));
@@ -78,12 +79,20 @@ internal static class PaddedForward
         writer.Write(path);
     }
 
-    private static HostTensor Logits(Architecture architecture, PaddedLayout layout, ModelRun run) => architecture.Head.PredictsTokens()
-        ? Scattered("logits", layout, run.Logits, architecture.OutputSize)
-        : new HostTensor("logits", [layout.Rows, architecture.OutputSize], run.Logits[..(layout.Rows * architecture.OutputSize)]);
+    private static HostTensor Logits(Architecture architecture, PaddedBatch batch, ModelRun run) =>
+        architecture.Head.PredictsTokens() || architecture.Head == HeadKind.QuestionAnswering
+            ? Scattered("logits", batch, run.Logits, architecture.OutputSize)
+            : new HostTensor(
+                "logits", [batch.Layout.Rows, architecture.OutputSize], run.Logits[..(batch.Layout.Rows * architecture.OutputSize)]);
 
-    private static HostTensor Scattered(string name, PaddedLayout layout, float[] ragged, int width)
+    private static HostTensor Scattered(string name, PaddedBatch batch, float[] ragged, int width)
     {
+        PaddedLayout layout = batch.Layout;
+        if (batch.Ragged.LastVisible is not null)
+        {
+            return new HostTensor(name, [layout.Rows, layout.Length, width], ragged[..(layout.Rows * layout.Length * width)]);
+        }
+
         float[] padded = new float[checked(layout.Rows * layout.Length * width)];
         layout.Scatter(ragged, width, padded, 0f);
         return new HostTensor(name, [layout.Rows, layout.Length, width], padded);

@@ -264,6 +264,8 @@ public sealed class TransformerModel : IDisposable
                     labelSmoothing: options.LabelSmoothing, softCap: head.SoftCap),
             _ when Architecture.Head == HeadKind.Regression =>
                 graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
+            _ when Architecture.Head == HeadKind.QuestionAnswering =>
+                graph.SpanCrossEntropy(scored!, batch.Labels, batch.RowStart, batch.Scalars, options.Gradients),
             _ when Architecture.Head == HeadKind.MultiLabelClassification =>
                 graph.BinaryCrossEntropy(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(

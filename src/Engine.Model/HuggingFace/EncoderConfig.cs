@@ -57,6 +57,9 @@ internal sealed record EncoderConfig
     /// <summary>Dropout before a classifier of tokens.</summary>
     public required float TokenClassifierDropout { get; init; }
 
+    /// <summary>Dropout before the head that finds answers.</summary>
+    public required float SpanDropout { get; init; }
+
     /// <summary>The standard deviation of freshly initialised weights.</summary>
     public required float InitializerRange { get; init; }
 
@@ -100,6 +103,7 @@ internal sealed record EncoderConfig
             AttentionProbsDropoutProb = root.Probability(keys.AttentionDropout, 0.1),
             ClassifierDropout = classifierDropout,
             TokenClassifierDropout = keys.TokenClassifierDropout is { } key ? root.Probability(key, 0.1) : classifierDropout,
+            SpanDropout = keys.SpanDropout is { } span ? root.Probability(span, 0.1) : 0,
             InitializerRange = root.Positive("initializer_range", 0.02),
         };
         config.CheckConsistency(root);
@@ -137,7 +141,7 @@ internal sealed record EncoderConfig
 
     private static string[] ArchitecturesOf(EncoderFamily family) =>
     [
-        .. new[] { "Model", "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM" }
+        .. new[] { "Model", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMaskedLM" }
             .Select(suffix => family.ClassPrefix + suffix),
         .. family == Bert.Family ? new[] { "BertForPreTraining" } : [],
     ];

@@ -21,11 +21,17 @@ internal sealed record AdapterConfig
     /// <summary>The task type of a token classifier; the head is treated likewise.</summary>
     public const string TokenClassification = "TOKEN_CLS";
 
+    /// <summary>The task type of a model that finds answers; its head is trained and saved, too.</summary>
+    public const string QuestionAnswering = "QUESTION_ANS";
+
     /// <summary>The task type of a decoder.</summary>
     public const string CausalLanguageModel = "CAUSAL_LM";
 
     /// <summary>The modules PEFT adds to <c>modules_to_save</c> for classifiers, whichever the model has.</summary>
     internal static readonly string[] ClassificationHeads = ["classifier", "score"];
+
+    /// <summary>The same for models that find answers.</summary>
+    private static readonly string[] AnswerHeads = ["qa_outputs"];
 
     private const string Lora = "LORA";
 
@@ -116,9 +122,12 @@ internal sealed record AdapterConfig
     /// <summary>
     /// <see cref="ModulesToSave"/> as PEFT completes them: a classifier's head is always trained and saved.
     /// </summary>
-    public IReadOnlyList<string> CompletedModulesToSave => TaskType is SequenceClassification or TokenClassification
-        ? [.. ModulesToSave, .. ClassificationHeads.Except(ModulesToSave)]
-        : ModulesToSave;
+    public IReadOnlyList<string> CompletedModulesToSave => TaskType switch
+    {
+        SequenceClassification or TokenClassification => [.. ModulesToSave, .. ClassificationHeads.Except(ModulesToSave)],
+        QuestionAnswering => [.. ModulesToSave, .. AnswerHeads.Except(ModulesToSave)],
+        _ => ModulesToSave,
+    };
 
     /// <summary>Reads <c>adapter_config.json</c> of a folder, or the file itself.</summary>
     /// <exception cref="ModelFileException">

@@ -17,13 +17,14 @@ internal static class AdapterTask
     {
         AdapterConfig.SequenceClassification => HeadKind.SequenceClassification,
         AdapterConfig.TokenClassification => HeadKind.TokenClassification,
+        AdapterConfig.QuestionAnswering => HeadKind.QuestionAnswering,
         AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
         null or FeatureExtraction => null,
         _ =>
             throw Other(
                 adapterFolder,
-                $"{AdapterConfig.SequenceClassification}, {AdapterConfig.TokenClassification}, {AdapterConfig.CausalLanguageModel} or none "
-                    + "was expected"),
+                $"{AdapterConfig.SequenceClassification}, {AdapterConfig.TokenClassification}, {AdapterConfig.QuestionAnswering}, "
+                    + $"{AdapterConfig.CausalLanguageModel} or none was expected"),
     };
 
     /// <summary>

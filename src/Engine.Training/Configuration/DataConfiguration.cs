@@ -44,22 +44,25 @@ public sealed record DataConfiguration
     [Key(Default = "as the format has it")]
     public char? Delimiter { get; init; }
 
-    /// <summary>Column of the text: its name, or its number from 0; for token-classification that of the list of words.</summary>
-    /// <value>Default: none; token-classification: tokens.</value>
-    [Key(Default = "none; token-classification: tokens")]
+    /// <summary>
+    /// Column of the text: its name, or its number from 0; for token-classification that of the list of words, for question-answering that
+    /// of the question.
+    /// </summary>
+    /// <value>Default: none; token-classification: tokens; question-answering: question.</value>
+    [Key(Default = "none; token-classification: tokens; question-answering: question")]
     public ColumnReference? Text { get; init; }
 
-    /// <summary>Column of the second text of a pair.</summary>
-    /// <value>Default: none.</value>
-    [Key(Default = "none")]
+    /// <summary>Column of the second text of a pair; for question-answering that of the context.</summary>
+    /// <value>Default: none; question-answering: context.</value>
+    [Key(Default = "none; question-answering: context")]
     public ColumnReference? TextPair { get; init; }
 
     /// <summary>
     /// Column of the label; for token-classification that of the list of the words' labels, for multi-label-classification that of the list
-    /// of a text's.
+    /// of a text's, for question-answering that of the answers (text and answer_start, as SQuAD has them).
     /// </summary>
-    /// <value>Default: none; token-classification: tags.</value>
-    [Key(Default = "none; token-classification: tags")]
+    /// <value>Default: none; token-classification: tags; question-answering: answers.</value>
+    [Key(Default = "none; token-classification: tags; question-answering: answers")]
     public ColumnReference? Label { get; init; }
 
     /// <summary>Class names in the order of the model's outputs.</summary>
@@ -84,6 +87,23 @@ public sealed record DataConfiguration
     /// <value>Default: what their keys say.</value>
     [Key(Default = "what their keys say")]
     public CausalDataKind? Kind { get; init; }
+
+    /// <summary>
+    /// question-answering: tokens that two windows of a context share, where it is longer than max_length leaves room for.
+    /// </summary>
+    /// <value>Default: 128.</value>
+    [Key(Minimum = 0)]
+    public int DocStride { get; init; } = 128;
+
+    /// <summary>question-answering: the longest answer in tokens.</summary>
+    /// <value>Default: 30.</value>
+    [Key(Minimum = 1)]
+    public int MaxAnswerLength { get; init; } = 30;
+
+    /// <summary>question-answering: contexts may have no answer, as in SQuAD 2.0, and predictions may be that there is none.</summary>
+    /// <value>Default: false.</value>
+    [Key]
+    public bool Unanswerable { get; init; }
 
     /// <summary>masked-lm: every text starts a row of its own; false: texts are joined to rows of max_length.</summary>
     /// <value>Default: true.</value>
@@ -113,6 +133,9 @@ public sealed record DataConfiguration
     /// <exception cref="DataFileException">Neither <see cref="Format"/> nor a file's ending says it.</exception>
     internal IReadOnlyList<DataFormat> FormatsOf(DataFiles files) =>
         [.. files.Paths.Select(path => DataFormats.Of(path, Format)).Distinct()];
+
+    /// <summary>How contexts are cut into windows, and answers found in them.</summary>
+    internal SpanOptions Spans => new(DocStride, MaxAnswerLength, Unanswerable);
 
     /// <summary>How to read a file of this run's format and columns.</summary>
     internal ExampleReaderOptions ReaderOptions(TaskKind task, int? limit = null) => new()

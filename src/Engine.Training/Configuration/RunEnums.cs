@@ -31,6 +31,10 @@ public enum TaskKind
     /// <summary>Any number of classes per text or pair; binary cross-entropy per class.</summary>
     [EnumMember(Value = "multi-label-classification")]
     MultiLabelClassification,
+
+    /// <summary>The part of a context that answers a question; cross-entropy of its first and its last token.</summary>
+    [EnumMember(Value = "question-answering")]
+    QuestionAnswering,
 }
 
 /// <summary>What tasks have in common.</summary>
@@ -44,6 +48,9 @@ internal static class TaskKinds
 
     /// <summary>Whether a row has a list of labels.</summary>
     public static bool ReadsLists(this TaskKind task) => task is TaskKind.TokenClassification or TaskKind.MultiLabelClassification;
+
+    /// <summary>Whether a row has more than texts and a label, so that tables cannot hold it.</summary>
+    public static bool ReadsRecords(this TaskKind task) => task.ReadsLists() || task == TaskKind.QuestionAnswering;
 
     /// <summary>The name, as the run file has it.</summary>
     public static string Name(this TaskKind task) => typeof(TaskKind).GetField(task.ToString())!

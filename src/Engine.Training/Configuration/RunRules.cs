@@ -89,7 +89,7 @@ internal static class RunRules
     /// </summary>
     private static RunConfiguration WithFormat(RunConfiguration run, MapNode? file)
     {
-        DataContents read = (run.Task.ReadsLists() ? DataContents.Rows : ContentsOf(run.Task)) | DataContents.Batches;
+        DataContents read = (run.Task.ReadsRecords() ? DataContents.Rows : ContentsOf(run.Task)) | DataContents.Batches;
         foreach ((string key, DataFiles? files) in new[] { ("data.train", run.Data.Train), ("data.validation", run.Data.Validation) })
         {
             string? unclear = run.Data.Format is not null
@@ -107,16 +107,31 @@ internal static class RunRules
         return run.Data.Formats is [var only] ? run with { Data = run.Data with { Format = only } } : run;
     }
 
-    /// <summary>The columns of words and their labels where the run file does not name them.</summary>
-    private static RunConfiguration WithColumns(RunConfiguration run) =>
-        run.Task == TaskKind.TokenClassification && !run.Data.IsPrebatched
-            ? run with { Data = run.Data with { Text = run.Data.Text ?? "tokens", Label = run.Data.Label ?? "tags" } }
-            : run;
+    /// <summary>The columns of words and their labels, or of questions, where the run file does not name them.</summary>
+    private static RunConfiguration WithColumns(RunConfiguration run)
+    {
+        DataConfiguration data = run.Data;
+        return run.Task switch
+        {
+            TaskKind.TokenClassification when !data.IsPrebatched =>
+                run with { Data = data with { Text = data.Text ?? "tokens", Label = data.Label ?? "tags" } },
+            TaskKind.QuestionAnswering when !data.IsPrebatched => run with
+            {
+                Data = data with
+                {
+                    Text = data.Text ?? "question",
+                    TextPair = data.TextPair ?? "context",
+                    Label = data.Label ?? "answers",
+                },
+            },
+            _ => run,
+        };
+    }
 
     /// <summary>What the data of a task may be, prebatched data apart.</summary>
     private static DataContents ContentsOf(TaskKind task) =>
         task == TaskKind.CausalLanguageModel ? DataContents.Records | DataContents.Texts
-        : task.ReadsLists() ? DataContents.Records
+        : task.ReadsRecords() ? DataContents.Records
         : DataContents.Rows | DataContents.Texts;
 
     private static void CheckCausal(RunConfiguration run, MapNode? file)
@@ -156,12 +171,23 @@ internal static class RunRules
         string delimited = DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "and");
 
         RefuseIf(
-            run.Task.ReadsLists() && formats.Any(format => !format.HoldsAny(DataContents.Records | DataContents.Batches)), file,
-            "data.format", $"{run.Task.Name()} reads lists of labels, which only {DataFormats.Names(DataFormats.Holding(DataContents.Records), "and")} "
+            run.Task.ReadsRecords() && formats.Any(format => !format.HoldsAny(DataContents.Records | DataContents.Batches)), file,
+            "data.format", $"{run.Task.Name()} reads lists of {(run.Task.ReadsLists() ? "labels" : "answers")}, which only "
+                + $"{DataFormats.Names(DataFormats.Holding(DataContents.Records), "and")} "
                 + "files hold.");
         RefuseIf(
             run.Task == TaskKind.TokenClassification && data.TextPair is not null, file, "data.text_pair",
             "token-classification reads single texts; leave it out.");
+        var unset = new DataConfiguration { Train = data.Train };
+        foreach ((string key, bool isSet) in ((string, bool)[])
+            [
+                ("data.doc_stride", data.DocStride != unset.DocStride),
+                ("data.max_answer_length", data.MaxAnswerLength != unset.MaxAnswerLength), ("data.unanswerable", data.Unanswerable),
+            ])
+        {
+            RefuseIf(isSet && run.Task != TaskKind.QuestionAnswering, file, key, "it is for task: question-answering; leave it out.");
+        }
+
         RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
         RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
             + "columns; leave it out.");
@@ -242,9 +268,11 @@ internal static class RunRules
             run.ClassWeights is { Values: null } && run.Data.IsPrebatched, file, "class_weights",
             "prebatched data is not read beforehand, so that its classes cannot be counted; give the weights as a list.");
         RefuseIf(
-            run.LabelSmoothingFactor > 0 && run.Task is TaskKind.Regression or TaskKind.MultiLabelClassification, file,
-            "label_smoothing_factor", run.Task == TaskKind.Regression
+            run.LabelSmoothingFactor > 0
+                && run.Task is TaskKind.Regression or TaskKind.MultiLabelClassification or TaskKind.QuestionAnswering,
+            file, "label_smoothing_factor", run.Task == TaskKind.Regression
                 ? "regression predicts numbers, and only labels are smoothed; leave it out."
+                : run.Task == TaskKind.QuestionAnswering ? "places in a text are not smoothed, only classes are; leave it out."
                 : "it spreads a part of one label over the others, and here each class is by itself; leave it out.");
     }
 

@@ -36,6 +36,12 @@ internal sealed class EncodedSet
     /// <summary>The first token of each row's words, -1 for a word that no token is read of; null where there are no words.</summary>
     public IReadOnlyList<int[]>? WordTokens { get; init; }
 
+    /// <summary>[rows, 2] The first and the last token of each row's answer, as places in it; null for other tasks.</summary>
+    public int[]? SpanLabels { get; init; }
+
+    /// <summary>What the rows are windows of; null for other tasks.</summary>
+    public QuestionSet? Questions { get; init; }
+
     /// <summary>The rows that were cut to fit.</summary>
     public IReadOnlyList<int> CutRows { get; init; } = [];
 
@@ -80,6 +86,8 @@ internal sealed class EncodedSet
         Targets = TargetsOf(indices),
         TokenClasses = TokenClasses is null ? null : [.. indices.Select(index => TokenClasses[index])],
         WordTokens = WordTokens is null ? null : [.. indices.Select(index => WordTokens[index])],
+        SpanLabels = SpansOf(indices),
+        Questions = Questions?.Part(indices),
     };
 
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
@@ -95,9 +103,13 @@ internal sealed class EncodedSet
         {
             ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],
             Targets = TargetsOf(indices),
+            SpanLabels = SpansOf(indices),
             TokenLabels = TokenClasses is null ? batch.TokenLabels : [.. indices.SelectMany(index => TokenClasses[index])],
         };
     }
+
+    private int[]? SpansOf(IReadOnlyList<int> indices) =>
+        SpanLabels is not { } spans ? null : [.. indices.SelectMany(index => new ArraySegment<int>(spans, 2 * index, 2))];
 
     private float[]? TargetsOf(IReadOnlyList<int> indices)
     {

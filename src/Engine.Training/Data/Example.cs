@@ -18,6 +18,12 @@ internal sealed record Example(string Text, string? TextPair, string? Label, int
     /// <summary>A list of labels in place of <see cref="Label"/>: of the words, or of the text; null for other tasks, or where none are
     /// read.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
+
+    /// <summary>
+    /// What answers the question <see cref="Text"/> in the context <see cref="TextPair"/>, none for a question that it does not answer;
+    /// null for other tasks, or where no answers are read.
+    /// </summary>
+    public IReadOnlyList<Answer>? Answers { get; init; }
 }
 
 /// <summary>A column of a row as its file has it.</summary>

@@ -125,6 +125,16 @@ internal sealed class JsonRecord : IDisposable
             : throw Wrong(name, value, "an object");
     }
 
+    /// <summary>A property that is an object, which lives as long as this one.</summary>
+    /// <exception cref="DataFileException">There is none, or it is something else.</exception>
+    public JsonRecord Part(string name)
+    {
+        JsonElement value = Property(name);
+        return value.ValueKind == JsonValueKind.Object
+            ? new JsonRecord(null, value, place, $"{part}'{name}': ")
+            : throw Wrong(name, value, "an object");
+    }
+
     /// <summary>
     /// A property that is a list, or a list written as JSON in a text; its items outlive this record. Null where it is absent, null or
     /// empty.

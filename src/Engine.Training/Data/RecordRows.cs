@@ -18,11 +18,54 @@ internal static class RecordRows
             return Words(record, text, label);
         }
 
+        if (task == TaskKind.QuestionAnswering)
+        {
+            return Question(record, text, pair!, label);
+        }
+
         string first = record.Text(text);
         string? second = pair is null ? null : record.Text(pair);
         return task == TaskKind.MultiLabelClassification
             ? new Example(first, second, null, 0, record.Place) { Labels = label is null ? null : Labels(record, label) }
             : new Example(first, second, label is null ? null : record.Label(label), 0, record.Place);
+    }
+
+    private static Example Question(JsonRecord record, string question, string context, string? answers)
+    {
+        string text = record.Text(context);
+        return new Example(record.Text(question), text, null, 0, record.Place)
+        {
+            Answers = answers is null ? null : Answers(record, answers, context, text),
+        };
+    }
+
+    private static Answer[] Answers(JsonRecord record, string column, string contextColumn, string context)
+    {
+        JsonRecord answers = record.Part(column);
+        string[] texts = answers.Texts("text");
+        int[] starts = answers.Integers("answer_start");
+        if (texts.Length != starts.Length)
+        {
+            throw record.Wrong($"'{column}' has {texts.Length} texts and {starts.Length} numbers of answer_start; each answer needs one.");
+        }
+
+        return [.. texts.Zip(starts, (text, start) => PlaceOf(context, start) is { } place
+            && string.CompareOrdinal(context, place, text, 0, text.Length) == 0
+                ? new Answer(text, place)
+                : throw record.Wrong($"the answer '{text}' does not stand at character {start} of '{contextColumn}'; answer_start counts "
+                    + "characters from 0."))];
+    }
+
+    /// <summary>The place in UTF-16 units of a place in characters as Python counts them; null where there is none.</summary>
+    private static int? PlaceOf(string text, int characters)
+    {
+        int place = 0;
+        for (int i = 0; i < characters && place < text.Length; i++)
+        {
+            place += char.IsSurrogatePair(text, place) ? 2 : 1;
+        }
+
+        return characters >= 0 && place <= text.Length ? place : null;
     }
 
     private static Example Words(JsonRecord record, string text, string? label)

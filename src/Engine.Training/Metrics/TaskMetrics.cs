@@ -1,4 +1,5 @@
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 
 namespace Engine.Training.Metrics;
 
@@ -16,6 +17,7 @@ internal static class TaskMetrics
         TaskKind.SequenceClassification => [Loss, "accuracy", "f1_macro", "matthews"],
         TaskKind.Regression => [Loss, "pearson", "spearman", "mse"],
         TaskKind.TokenClassification => [Loss, "precision", "recall", "f1", "accuracy"],
+        TaskKind.QuestionAnswering => [Loss, "exact_match", "f1"],
         TaskKind.MultiLabelClassification => [Loss, "f1_micro", "f1_macro", "accuracy"],
         _ => [Loss, "perplexity"],
     };
@@ -25,7 +27,7 @@ internal static class TaskMetrics
     {
         TaskKind.SequenceClassification => "accuracy",
         TaskKind.Regression => "pearson",
-        TaskKind.TokenClassification => "f1",
+        TaskKind.TokenClassification or TaskKind.QuestionAnswering => "f1",
         TaskKind.MultiLabelClassification => "f1_micro",
         _ => Loss,
     };
@@ -36,7 +38,7 @@ internal static class TaskMetrics
     /// <summary>The values a metric can have; null where it has no bounds on both sides.</summary>
     public static (double Least, double Greatest)? Range(string metric) => metric switch
     {
-        "accuracy" or "f1" or "f1_macro" or "f1_micro" or "precision" or "recall" => (0, 1),
+        "accuracy" or "exact_match" or "f1" or "f1_macro" or "f1_micro" or "precision" or "recall" => (0, 1),
         "matthews" or "pearson" or "spearman" => (-1, 1),
         _ => null,
     };
@@ -97,6 +99,15 @@ internal static class TaskMetrics
             ["accuracy"] = Enumerable.Range(0, rows).Average(row =>
                 labels.AsSpan(row * classes, classes).SequenceEqual(predictions.AsSpan(row * classes, classes)) ? 1.0 : 0),
         };
+    }
+
+    /// <summary>Metrics of answers.</summary>
+    public static IReadOnlyDictionary<string, double> Answers(QuestionSet questions, IReadOnlyList<FoundAnswer> found, double loss)
+    {
+        (double exact, double f1) = AnswerMetrics.Measure(
+            [.. questions.Examples.Select(example => example.Answers!.Select(answer => answer.Text).ToArray())],
+            [.. found.Select(answer => answer.Text)]);
+        return new OrderedDictionary<string, double> { [Loss] = loss, ["exact_match"] = exact, ["f1"] = f1 };
     }
 
     /// <summary>Metrics of a regression task; a correlation is NaN where the predictions are all equal.</summary>

@@ -31,6 +31,7 @@ internal static class AdapterChoice
                     TaskKind.SequenceClassification or TaskKind.Regression or TaskKind.MultiLabelClassification =>
                         AdapterConfig.SequenceClassification,
                     TaskKind.TokenClassification => AdapterConfig.TokenClassification,
+                    TaskKind.QuestionAnswering => AdapterConfig.QuestionAnswering,
                     TaskKind.CausalLanguageModel => AdapterConfig.CausalLanguageModel,
                     _ => null,
                 },

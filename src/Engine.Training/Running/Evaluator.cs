@@ -9,7 +9,8 @@ namespace Engine.Training.Running;
 
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
-/// <param name="Logits">[rows, output size] in file order, of words [words, output size]; empty for language models.</param>
+/// <param name="Logits">[rows, output size] in file order, of words [words, output size], of answers [tokens, 2]; empty for language
+/// models.</param>
 public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits)
 {
     /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
@@ -30,8 +31,13 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 
-    /// <summary>[rows + 1] The first of each row's outputs: one a row, or one for each labelled token.</summary>
-    private readonly int[] placeStart = PlaceStart(set, architecture.Head == HeadKind.TokenClassification ? set.LabelCounts : null);
+    /// <summary>[rows + 1] The first of each row's outputs: one a row, or one for each labelled token, or one for each.</summary>
+    private readonly int[] placeStart = PlaceStart(set, architecture.Head switch
+    {
+        HeadKind.TokenClassification => set.LabelCounts,
+        HeadKind.QuestionAnswering => set.Lengths,
+        _ => null,
+    });
 
     /// <summary>The shapes of the evaluation's batches, each once.</summary>
     public IReadOnlyCollection<BatchShape> Shapes
@@ -83,6 +89,7 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
             {
                 HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
                 HeadKind.MultiLabelClassification => TaskMetrics.MultiLabel(set.Targets!, logits, architecture.OutputSize, loss),
+                HeadKind.QuestionAnswering => TaskMetrics.Answers(set.Questions!, AnswersOf(logits), loss),
                 HeadKind.TokenClassification => TaskMetrics.Entities(
                     [.. Places(set.TokenClasses!.SelectMany(row => row.Where(label => label != RaggedBatch.IgnoredLabel)).ToArray())],
                     [.. Places(ClassificationMetrics.Argmax(logits, architecture.OutputSize))],
@@ -96,12 +103,17 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     public IEnumerable<int[]> Places(int[] numbers) =>
         Enumerable.Range(0, set.Count).Select(row => numbers[placeStart[row]..placeStart[row + 1]]);
 
-    private static int[] PlaceStart(EncodedSet set, IReadOnlyList<int>? labelCounts)
+    /// <summary>Answers to the questions whose windows the rows are.</summary>
+    /// <param name="logits">[tokens of all rows, 2]</param>
+    public FoundAnswer[] AnswersOf(float[] logits) =>
+        set.Questions!.Answers(row => logits.AsMemory((2 * placeStart[row])..(2 * placeStart[row + 1])));
+
+    private static int[] PlaceStart(EncodedSet set, IReadOnlyList<int>? counts)
     {
         int[] start = new int[set.Count + 1];
         for (int row = 0; row < set.Count; row++)
         {
-            start[row + 1] = start[row] + (labelCounts?[row] ?? 1);
+            start[row + 1] = start[row] + (counts?[row] ?? 1);
         }
 
         return start;

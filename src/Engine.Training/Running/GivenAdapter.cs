@@ -67,6 +67,7 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
         HeadKind.Regression => TaskKind.Regression,
         HeadKind.TokenClassification => TaskKind.TokenClassification,
         HeadKind.MultiLabelClassification => TaskKind.MultiLabelClassification,
+        HeadKind.QuestionAnswering => TaskKind.QuestionAnswering,
         HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
         _ => TaskKind.CausalLanguageModel,
     };

@@ -10,13 +10,20 @@ using Engine.Training.Metrics;
 namespace Engine.Training.Running;
 
 /// <summary>One text's prediction.</summary>
-/// <param name="Label">The most probable class's name; null for regression, for words, and where a text has any number of classes.</param>
+/// <param name="Label">The most probable class's name; null for regression, words and answers, and where a text has any number of
+/// classes.</param>
 /// <param name="Probability">Its probability, or the predicted number for regression.</param>
-/// <param name="Scores">Every class's probability, or the predicted number; empty for words.</param>
+/// <param name="Scores">Every class's probability, or the predicted number; empty for words and answers.</param>
 public sealed record Prediction(string? Label, double Probability, IReadOnlyList<double> Scores)
 {
     /// <summary>Whether the text was longer than the maximum length, and its end not read.</summary>
     public bool IsCut { get; init; }
+
+    /// <summary>The part of the context that answers the question, empty where there is none; null for other tasks.</summary>
+    public string? Answer { get; init; }
+
+    /// <summary>Where in the context it begins, in UTF-16 units; null where there is no answer.</summary>
+    public int? AnswerStart { get; init; }
 
     /// <summary>Every class whose probability is above a half, where a text has any number of them; else null.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
@@ -51,11 +58,13 @@ public sealed class Predictor : IDisposable
 
     private readonly EvaluationModel model;
     private readonly int? runLength;
+    private readonly SpanOptions spans;
 
-    private Predictor(Architecture architecture, Tokenizer tokenizer, EvaluationModel model, int? runLength)
+    private Predictor(Architecture architecture, Tokenizer tokenizer, EvaluationModel model, int? runLength, SpanOptions spans)
     {
         this.model = model;
         this.runLength = runLength;
+        this.spans = spans;
         Architecture = architecture;
         Tokenizer = tokenizer;
     }
@@ -87,7 +96,7 @@ public sealed class Predictor : IDisposable
         trained.RequireLabels();
         return Open(
             device, trained.Model, trained.Adapter, trained.Seed, type ?? trained.Dtype, trained.Run?.MaxLength,
-            trained.Run is { } run ? RunData.HeadOf(run.Task) : null);
+            trained.Run is { } run ? RunData.HeadOf(run.Task) : null, trained.Run?.Data.Spans);
     }
 
     /// <summary>Loads a model.</summary>
@@ -100,14 +109,15 @@ public sealed class Predictor : IDisposable
     /// <exception cref="ModelFileException">Files are missing or broken, or parameters are in none of them.</exception>
     public static Predictor Open(
         Device device, string modelFolder, string? adapterFolder, ulong? seed = null, WeightType type = WeightType.Auto) =>
-        Open(device, modelFolder, adapterFolder, seed, type, runLength: null, head: null);
+        Open(device, modelFolder, adapterFolder, seed, type, runLength: null, head: null, spans: null);
 
     private static Predictor Open(
-        Device device, string modelFolder, string? adapterFolder, ulong? seed, WeightType type, int? runLength, HeadKind? head)
+        Device device, string modelFolder, string? adapterFolder, ulong? seed, WeightType type, int? runLength, HeadKind? head,
+        SpanOptions? spans)
     {
         ModelFolder folder = ModelFolder.Open(modelFolder);
         Architecture architecture = folder.CreateClassifier(adapterFolder, head ?? folder.ClassifierHead(adapterFolder));
-        if (architecture.Head != HeadKind.Regression && architecture.ModelConfig.Labels.Repeated is { } twice)
+        if (HasClasses(architecture.Head) && architecture.ModelConfig.Labels.Repeated is { } twice)
         {
             throw new ModelFileException(
                 architecture.ModelConfig.FilePath,
@@ -117,16 +127,19 @@ public sealed class Predictor : IDisposable
 
         Tokenizer tokenizer = Tokenizer.Load(folder.TokenizerFolderOf(architecture, adapterFolder));
         var model = EvaluationModel.Load(device, folder, architecture, adapterFolder, seed, type);
-        return new Predictor(architecture, tokenizer, model, runLength);
+        return new Predictor(architecture, tokenizer, model, runLength, spans ?? new SpanOptions());
     }
+
+    private static bool HasClasses(HeadKind head) =>
+        head is HeadKind.SequenceClassification or HeadKind.MultiLabelClassification or HeadKind.TokenClassification;
 
     /// <summary>Evaluates a labelled set.</summary>
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     internal EvaluationResult Evaluate(ExampleSet examples, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
-        LabelVocabulary? labels = Architecture.Head == HeadKind.Regression ? null : LabelVocabulary.FromModel(Labels);
-        EncodedSet set = TextEncoding.Labelled(Tokenizer, Architecture, examples, maxLength, labels);
+        LabelVocabulary? labels = HasClasses(Architecture.Head) ? LabelVocabulary.FromModel(Labels) : null;
+        EncodedSet set = TextEncoding.Labelled(Tokenizer, Architecture, examples, maxLength, labels, spans);
         var evaluator = new Evaluator(Architecture, set, batchSize, null, examples.Files.ToString());
         return model.Evaluate(evaluator, cancellationToken) with { Notes = [.. TextEncoding.Notes(examples, set, maxLength)] };
     }
@@ -141,7 +154,7 @@ public sealed class Predictor : IDisposable
     {
         EncodedSet set = Encode(texts, maxLength);
         var evaluator = new Evaluator(Architecture, set, batchSize, null, "texts");
-        return PredictionsOf(texts, set, model.Predict(evaluator, cancellationToken));
+        return PredictionsOf(texts, set, evaluator, model.Predict(evaluator, cancellationToken));
     }
 
     /// <summary>Predicts a stream of texts or pairs, in their order; each answer comes when its part of the stream has been read.</summary>
@@ -159,9 +172,8 @@ public sealed class Predictor : IDisposable
         IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
         EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellationToken).ConfigureAwait(false);
-        return PredictionsOf(
-            texts, set, await model.PredictAsync(new Evaluator(Architecture, set, batchSize, null, "texts"), cancellationToken)
-                .ConfigureAwait(false));
+        var evaluator = new Evaluator(Architecture, set, batchSize, null, "texts");
+        return PredictionsOf(texts, set, evaluator, await model.PredictAsync(evaluator, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>
@@ -173,6 +185,13 @@ public sealed class Predictor : IDisposable
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
         var examples = ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
+        if (Architecture.Head == HeadKind.QuestionAnswering)
+        {
+            return examples.Examples.FirstOrDefault(text => text.TextPair is null) is { } alone
+                ? throw alone.Place.Wrong("there is a question alone; give its context as the second text of a pair.")
+                : SpanEncoding.Encode(Tokenizer, Architecture, examples, maxLength, spans, labelled: false);
+        }
+
         if (Architecture.Head != HeadKind.TokenClassification)
         {
             return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
@@ -182,8 +201,15 @@ public sealed class Predictor : IDisposable
         return WordEncoding.Encode(Tokenizer, examples with { Examples = words }, maxLength, classes: null);
     }
 
-    private IReadOnlyList<Prediction> PredictionsOf(IReadOnlyList<(string Text, string? Pair)> texts, EncodedSet set, float[] logits)
+    private IReadOnlyList<Prediction> PredictionsOf(
+        IReadOnlyList<(string Text, string? Pair)> texts, EncodedSet set, Evaluator evaluator, float[] logits)
     {
+        if (set.Questions is not null)
+        {
+            return [.. evaluator.AnswersOf(logits).Select(answer =>
+                new Prediction(null, answer.Probability, []) { Answer = answer.Text, AnswerStart = answer.Start })];
+        }
+
         int columns = Architecture.OutputSize, taken = 0;
         HashSet<int> cut = [.. set.CutRows];
         var predictions = new Prediction[set.Count];

@@ -143,9 +143,9 @@ internal sealed class RunData : IDisposable
     private static RunData Labelled(RunConfiguration run, ModelFolder folder, Task<Tokenizer> tokenizer)
     {
         (ExampleSet examples, ExampleSet? heldOut) = run.ReadExamples();
-        LabelVocabulary? labels = run.Task == TaskKind.Regression
-            ? null
-            : LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names);
+        LabelVocabulary? labels = run.Task.HasClasses()
+            ? LabelVocabulary.Build(examples, run.Data.Labels, folder.Config.Labels.Names)
+            : null;
         Architecture architecture =
             ArchitectureOf(run, folder, tokenizer, HeadOf(run.Task), labels is null ? null : new LabelSet(labels.Names));
         var encoder = new RunEncoder(run, folder, architecture, tokenizer);
@@ -156,7 +156,9 @@ internal sealed class RunData : IDisposable
         {
             Notes = encoder.Notes,
             Classes = encoder.Classes,
-            RowFiles = [.. examples.Examples.Select(example => example.Place.Path)],
+            RowFiles = train.Questions is { } questions
+                ? [.. questions.Windows.Select(window => questions.Examples[window.Example].Place.Path)]
+                : [.. examples.Examples.Select(example => example.Place.Path)],
         };
     }
 
@@ -188,6 +190,7 @@ internal sealed class RunData : IDisposable
         TaskKind.CausalLanguageModel => HeadKind.CausalLm,
         TaskKind.TokenClassification => HeadKind.TokenClassification,
         TaskKind.MultiLabelClassification => HeadKind.MultiLabelClassification,
+        TaskKind.QuestionAnswering => HeadKind.QuestionAnswering,
         _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
     };
 

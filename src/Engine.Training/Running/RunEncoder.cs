@@ -93,7 +93,7 @@ internal sealed class RunEncoder
             Classes = LabelledDataNotes.Count(labels, set.ClassLabels!);
             notes.AddRange(LabelledDataNotes.OfClasses(examples, Classes, areNamed: run.Data.Labels is not null));
         }
-        else
+        else if (run.Task == TaskKind.Regression)
         {
             notes.AddRange(LabelledDataNotes.OfTargets(examples, set.Targets!));
         }
@@ -114,7 +114,7 @@ internal sealed class RunEncoder
                 : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
         }
 
-        EncodedSet set = TextEncoding.Labelled(Tokenizer, architecture, examples, maxLength, labels);
+        EncodedSet set = TextEncoding.Labelled(Tokenizer, architecture, examples, maxLength, labels, run.Data.Spans);
         notes.AddRange(TextEncoding.Notes(examples, set, maxLength));
         return set;
     }
@@ -162,7 +162,12 @@ internal sealed class RunEncoder
     private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
     {
         int longest = Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? int.MaxValue);
-        int maxLength = run.MaxLength ?? Math.Min(longest, run.Task == TaskKind.CausalLanguageModel ? 1024 : 512);
+        int maxLength = run.MaxLength ?? Math.Min(longest, run.Task switch
+        {
+            TaskKind.CausalLanguageModel => 1024,
+            TaskKind.QuestionAnswering => 384,
+            _ => 512,
+        });
         return maxLength <= architecture.MaxLength
             ? maxLength
             : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");

@@ -23,12 +23,15 @@ internal static class TextEncoding
     }
 
     /// <summary>The same with labels, as the model's head predicts them.</summary>
-    /// <param name="labels">The classes; null for regression.</param>
+    /// <param name="labels">The classes; null for tasks without.</param>
+    /// <param name="spans">How contexts are cut, and answers found.</param>
     /// <exception cref="DataFileException">A label cannot be used.</exception>
     public static EncodedSet Labelled(
-        Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength, LabelVocabulary? labels) =>
+        Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength, LabelVocabulary? labels, SpanOptions spans) =>
         architecture.Head switch
         {
+            HeadKind.QuestionAnswering =>
+                SpanEncoding.Encode(tokenizer, architecture, RequireAnswers(examples, spans), maxLength, spans, labelled: true),
             HeadKind.TokenClassification => WordEncoding.Encode(tokenizer, examples, maxLength, labels!.EncodeLists(examples)),
             HeadKind.MultiLabelClassification =>
                 Encode(tokenizer, architecture, examples, maxLength).WithLabels(null, labels!.EncodeIndicators(examples)),
@@ -36,6 +39,13 @@ internal static class TextEncoding
                 Encode(tokenizer, architecture, examples, maxLength).WithLabels(null, RegressionTargets.Encode(examples)),
             _ => Encode(tokenizer, architecture, examples, maxLength).WithLabels(labels!.Encode(examples), null),
         };
+
+    /// <exception cref="DataFileException">A question without an answer, where each has one.</exception>
+    private static ExampleSet RequireAnswers(ExampleSet examples, SpanOptions spans) =>
+        !spans.Unanswerable && examples.Examples.FirstOrDefault(example => example.Answers is not { Count: > 0 }) is { } unanswered
+            ? throw unanswered.Place.Wrong(
+                "the question has no answer; where contexts need not answer their questions, as in SQuAD 2.0, set data.unanswerable: true.")
+            : examples;
 
     /// <summary>What a user should know of encoded texts: how many were cut, and how many hold nothing.</summary>
     public static IEnumerable<string> Notes(ExampleSet examples, EncodedSet encoded, int maxLength)

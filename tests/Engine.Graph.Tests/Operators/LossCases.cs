@@ -72,6 +72,37 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>Rows of 3, 1 and 4 tokens, and a tail of two that no row has.</summary>
+    private static IEnumerable<OperatorCase> SpanCrossEntropyCases()
+    {
+        int[] start = [0, 3, 4, 8];
+        foreach ((string name, int[] labels) in ((string, int[])[])
+            [
+                ("every label", [0, 2, 0, 0, 1, 3]), ("some ignored", [-100, 2, -100, -100, 1, 0]),
+                ("none", [-100, -100, -100, -100, -100, -100]),
+            ])
+        {
+            int Label(int row, int column) => labels[(2 * row) + column];
+            double?[] Losses(double[] x, int column) => [.. Enumerable.Range(0, start.Length - 1).Select(row => Label(row, column) < 0
+                ? (double?)null
+                : Math.Log(Enumerable.Range(start[row], start[row + 1] - start[row]).Sum(token => Math.Exp(x[(2 * token) + column])))
+                    - x[(2 * (start[row] + labels[(2 * row) + column])) + column])];
+            yield return new OperatorCase(
+                $"SpanCrossEntropy, {name}",
+                [Activation(1, 10, 2), Integers(labels), Integers(start), Scalars((StepScalars.LossScale, 0.25f))],
+                (graph, t) => LossAndRows(graph.SpanCrossEntropy(t[0], t[1], t[2], t[3], withGradient: true)),
+                x =>
+                {
+                    double?[] starts = Losses(x[0], 0), ends = Losses(x[0], 1);
+                    return [[((starts.Average() ?? 0) + (ends.Average() ?? 0)) / 2],
+                        [.. starts.Zip(ends, (a, b) => ((a ?? 0) + (b ?? 0)) / 2)]];
+                })
+            {
+                LossScale = 0.25,
+            };
+        }
+    }
+
     /// <summary>The vocabulary is 7, the hidden size 5; labels of whole chunks are ignored in one case.</summary>
     private static IEnumerable<OperatorCase> LinearCrossEntropyCases()
     {

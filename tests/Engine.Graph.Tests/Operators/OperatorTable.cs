@@ -14,7 +14,8 @@ internal static partial class OperatorTable
     {
         [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()],
         [.. LossCases()],
-        [.. LinearCrossEntropyCases()], [.. SmoothedVocabularyCases()], [.. CappedVocabularyCases()], [.. TrainedRowsCases()],
+        [.. LinearCrossEntropyCases()], [.. SpanCrossEntropyCases()], [.. SmoothedVocabularyCases()],
+        [.. CappedVocabularyCases()], [.. TrainedRowsCases()],
         [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
         [.. GatingCases()],
     }.SelectMany(family => family).ToDictionary(problem => problem.Name));

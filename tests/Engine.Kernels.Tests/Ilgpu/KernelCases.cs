@@ -162,6 +162,9 @@ internal static class KernelCases
                 .. Losses.MeanSquaredError(
                     run.Device, Count, Values(run, 2, Count), run.Put(targets), scalars, run.Output(Count), run.Output(1),
                     run.Output(Count)),
+                .. SpanLosses.CrossEntropy(
+                    run.Device, 3, Count / 2, logits, run.Put(0, 269, 3, 3, -100, 7), run.Put(0, 270, 280, (Count / 2) - 3), scalars,
+                    run.Output(3), run.Output(1), run.Output(Count)),
                 .. Losses.BinaryCrossEntropy(
                     run.Device, Rows, Count, logits, run.Put([.. Enumerable.Range(0, Rows * Count).Select(i => (float)(i % 3 % 2))]),
                     scalars, run.Output(Rows), run.Output(1), run.Output(Rows * Count)),

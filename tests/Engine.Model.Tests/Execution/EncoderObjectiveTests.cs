@@ -25,6 +25,8 @@ public sealed class EncoderObjectiveTests : IDisposable
 
     public static TheoryData<string, string> Tasks => TestDevices.With("token-classification", "multi-label");
 
+    public static TheoryData<string> Devices => TestDevices.Names;
+
     public void Dispose() => folder.Dispose();
 
     [Theory]
@@ -89,6 +91,42 @@ public sealed class EncoderObjectiveTests : IDisposable
         Assert.True(difference <= allowed, $"{name}: off by {difference:E2} in norm, allowed {allowed:E2}");
     }
 
+    /// <summary>With the padding the softmax is Transformers', over all columns; without it that of the row's own tokens.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Answers_have_the_loss_logits_and_every_gradient_of_PyTorch(string device)
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedFiles.Whole("goldens/objectives/encoder/question-answering.safetensors"));
+        WriteModel(golden, "question-answering");
+        Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
+        foreach (bool padded in (bool[])[true, false])
+        {
+            PaddedBatch batch = PaddedBatch.Read(golden, architecture, keepsPadding: padded);
+            using var loaded = new LoadedModel(folder.Root, null, train: true, BatchShape.Of(architecture, batch.Ragged), device);
+            Assert.Empty(loaded.Report.Initialized);
+            ModelRun run = loaded.Run(batch.Ragged, new RunnerOptions { Gradients = true });
+            Assert.InRange(run.Loss / golden[padded ? "loss" : "masked.loss"].ToFloat64()[0], 1 - 1e-5, 1 + 1e-5);
+            double[] starts = golden["start_logits"].ToFloat64(), ends = golden["end_logits"].ToFloat64();
+            double[] logits = [.. starts.Zip(ends, (start, end) => new[] { start, end }).SelectMany(pair => pair)];
+            if (padded)
+            {
+                Near("logits", logits, run.Logits);
+                CheckGradients(golden, loaded.Model.Trainables!);
+                continue;
+            }
+
+            var own = new double[batch.Layout.TokenCount * 2];
+            batch.Layout.Gather(logits, 2, own);
+            Near("logits", own, run.Logits);
+            Dictionary<string, float[]> gradients = loaded.Model.Trainables!.Entries.ToDictionary(
+                entry => entry.Name, entry => entry.Value.Gradient!.View<float>().ToArray());
+            foreach (string name in (string[])["qa_outputs.weight", "qa_outputs.bias"])
+            {
+                Near(name, golden[$"masked.grad.{name}"].ToFloat64(), gradients[name], Rounding);
+            }
+        }
+    }
+
     /// <summary>Writes bert-cls with the golden's head in place of its own.</summary>
     private void WriteModel(SafetensorsFile golden, string task)
     {
@@ -100,6 +138,7 @@ public sealed class EncoderObjectiveTests : IDisposable
         (string suffix, string? problem) = task switch
         {
             "token-classification" => ("TokenClassification", null),
+            "question-answering" => ("QuestionAnswering", null),
             _ => ("SequenceClassification", "multi_label_classification"),
         };
         config["architectures"] = new JsonArray($"BertFor{suffix}");

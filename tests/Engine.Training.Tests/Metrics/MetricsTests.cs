@@ -87,6 +87,25 @@ public sealed class MetricsTests
         Assert.Equal(2.0 / 3, metrics["accuracy"], Tolerance);
     }
 
+    /// <summary>
+    /// Worked by hand by the rules of SQuAD's scripts: case, punctuation and articles do not count, of several answers the best does.
+    /// </summary>
+    [Theory]
+    [InlineData("the Eiffel Tower", "Eiffel tower.", 1, 1)]
+    [InlineData("Denver Broncos|Broncos", "the Broncos", 1, 1)]
+    [InlineData("in the year 1990", "1990", 0, 0.5)]
+    [InlineData("a cat sat", "cat cat", 0, 0.5)]
+    [InlineData("", "", 1, 1)]
+    [InlineData("", "something", 0, 0)]
+    [InlineData("something", "", 0, 0)]
+    [InlineData("the", "", 1, 1)]
+    public void Answers_are_measured_as_SQuADs_scripts_do(string answers, string found, double exact, double f1)
+    {
+        (double exactMatch, double mean) = AnswerMetrics.Measure([answers.Length == 0 ? [] : answers.Split('|')], [found]);
+        Assert.Equal(exact, exactMatch, Tolerance);
+        Assert.Equal(f1, mean, Tolerance);
+    }
+
     [Fact]
     public void Correlation_of_a_constant_is_not_a_number()
     {

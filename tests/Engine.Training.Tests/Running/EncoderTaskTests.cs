@@ -97,10 +97,75 @@ public sealed class EncoderTaskTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"tokens": ["a", "b"], "tags": ["O"]}""", "train.jsonl:2: 'tokens' has 2 words and 'tags' 1 labels; each word needs one label.")]
+    [InlineData("plain")]
+    [InlineData("{name: flat-lora, rho: 0.05, noise_seed: 7}")]
+    [InlineData("{name: sam, rho: 0.02}")]
+    [InlineData("{name: esam, rho: 0.02}")]
+    public void Answers_are_found_in_windows_of_contexts(string method)
+    {
+        WriteQuestions("train.jsonl", 0, 40);
+        WriteQuestions("dev.jsonl", 40, 20);
+        TrainingOutcome outcome = Train(Write(
+            "answers", "question-answering", "{train: train.jsonl, validation: dev.jsonl, doc_stride: 2}", method, "max_length: 20"));
+
+        RequireTrained(tiny, "answers");
+        Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
+        JsonNode[] evaluations = Evaluations("answers");
+        Assert.Equal(["loss", "exact_match", "f1"], evaluations[0].AsObject().Select(pair => pair.Key).TakeLast(3));
+        RequireLearned(evaluations);
+
+        using var device = new CpuDevice();
+        TrainedModel trained = TrainedModel.Resolve(tiny.File("answers"));
+        using Predictor predictor = Predictor.Open(device, trained);
+        const string Context = "the small small otter number 3";
+        Prediction prediction = Assert.Single(predictor.Predict([("which one", Context)], predictor.ReadLength, 4));
+        Assert.Equal(Context.Substring(prediction.AnswerStart!.Value, prediction.Answer!.Length), prediction.Answer);
+        Assert.InRange(prediction.Probability, 0, 1);
+        Assert.Contains(
+            "texts[0]: there is a question alone",
+            Assert.Throws<DataFileException>(() => predictor.Predict([("which one", null)], 20, 4)).Message, StringComparison.Ordinal);
+        ModelMetrics metrics = new ModelEvaluation(trained).Run(device);
+        Assert.Equal(Number(evaluations[^1], "f1"), metrics.Metrics["f1"], 1e-9);
+    }
+
+    [Theory]
+    [InlineData(
+        """{"question": "q", "context": "a b", "answers": {"text": ["b"], "answer_start": [1]}}""",
+        "train.jsonl:2: the answer 'b' does not stand at character 1 of 'context'")]
+    [InlineData(
+        """{"question": "q", "context": "a b", "answers": {"text": ["b"], "answer_start": []}}""",
+        "train.jsonl:2: 'answers' has 1 texts and 0 numbers of answer_start")]
+    [InlineData(
+        """{"question": "q", "context": "a b", "answers": {"text": [], "answer_start": []}}""",
+        "train.jsonl:2: the question has no answer; where contexts need not")]
+    [InlineData(
+        """{"question": "q", "context": "a b", "answers": ["b"]}""",
+        "train.jsonl:2: property 'answers' is an array; an object was expected.")]
+    [InlineData(
+        """{"question": "q", "answers": {"text": [], "answer_start": []}}""",
+        "train.jsonl:2: the object has no property 'context'; it has question, answers.")]
+    [InlineData(
+        """{"question": "the small number the small number the small number", "context": "a b the small number the small number", "answers": {"text": ["b"], "answer_start": [2]}}""",
+        "(data.doc_stride); raise max_length, or lower data.doc_stride.")]
+    public void Wrong_questions_are_answered_with_their_row(string line, string expected)
+    {
+        File.WriteAllLines(
+            tiny.File("train.jsonl"),
+            ["""{"question": "q", "context": "a 😀 b", "answers": {"text": ["b"], "answer_start": [4]}}""", line]);
+        Assert.Contains(
+            expected, Refused(Write("wrong", "question-answering", "{train: train.jsonl, doc_stride: 4}", "plain", "max_length: 16")),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(
+        """{"tokens": ["a", "b"], "tags": ["O"]}""",
+        "train.jsonl:2: 'tokens' has 2 words and 'tags' 1 labels; each word needs one label.")]
     [InlineData("""{"tokens": "a b", "tags": ["O"]}""", "train.jsonl:2: property 'tokens' is a string; a list of strings was expected.")]
     [InlineData("""{"tokens": [], "tags": []}""", "train.jsonl:2: 'tokens' is an empty list; words were expected, at least one.")]
-    [InlineData("""{"tokens": ["a", 3], "tags": ["O", "O"]}""", "train.jsonl:2: property 'tokens' has a number at place 1; a string was expected.")]
+    [InlineData(
+        """{"tokens": ["a", 3], "tags": ["O", "O"]}""",
+        "train.jsonl:2: property 'tokens' has a number at place 1; a string was expected.")]
     [InlineData("""{"tokens": ["a"], "tags": [null]}""", "train.jsonl:2: property 'tags' has the word null at place 0 that is no label")]
     [InlineData("""{"tokens": ["a"]}""", "train.jsonl:2: the object has no property 'tags'; it has tokens.")]
     [InlineData("""{"tokens": ["a"], "tags": ["B-X"]}""", "train.jsonl:2: the label 'B-X' is not among the run file's labels: ")]
@@ -113,7 +178,9 @@ public sealed class EncoderTaskTests : IDisposable
 
     [Theory]
     [InlineData("""{"sentence": "a", "kinds": "x"}""", "train.jsonl:2: property 'kinds' is a string; a list of labels was expected.")]
-    [InlineData("""{"sentence": "a", "kinds": ["x", "x"]}""", "train.jsonl:2: 'kinds' has the label 'x' twice; each class may be there once.")]
+    [InlineData(
+        """{"sentence": "a", "kinds": ["x", "x"]}""",
+        "train.jsonl:2: 'kinds' has the label 'x' twice; each class may be there once.")]
     [InlineData("""{"sentence": "a", "kinds": ["w"]}""", "train.jsonl:2: the label 'w' is not among the run file's labels: ")]
     public void Wrong_lists_of_labels_are_answered_with_their_row(string line, string expected)
     {
@@ -196,6 +263,21 @@ public sealed class EncoderTaskTests : IDisposable
             .. words.Contains("small") ? [(JsonNode)"small"] : Array.Empty<JsonNode>(),
             .. words.Any(Tools.Contains) ? [(JsonNode)"tool"] : Array.Empty<JsonNode>(),
         ]),
+    });
+
+    private void WriteQuestions(string name, int first, int count) => WriteLines(name, first, count, words =>
+    {
+        string context = string.Join(' ', words), answer = words.First(word => Animals.Contains(word) || Tools.Contains(word));
+        return new JsonObject
+        {
+            ["question"] = "which one",
+            ["context"] = context,
+            ["answers"] = new JsonObject
+            {
+                ["text"] = new JsonArray(answer),
+                ["answer_start"] = new JsonArray(context.IndexOf(answer, StringComparison.Ordinal)),
+            },
+        };
     });
 
     private void WriteLines(string name, int first, int count, Func<string[], JsonObject> row) => File.WriteAllLines(
