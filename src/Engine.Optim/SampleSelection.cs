@@ -47,7 +47,7 @@ internal sealed class SampleSelection : IDisposable
         Tensor samples = head.PredictsTokens()
             ? graph.Graph.SampleMeans(graph.RowLosses, batch.Labels, batch.Selection?.RowStart ?? batch.RowStart)
             : graph.RowLosses;
-        graph.Graph.Store(samples, Block.Overlay("current", new Shape(batch.Shape.Rows), current));
+        graph.Graph.Store(samples, Block.Overlay("current", new Shape(batch.Shape.Samples), current));
     }
 
     /// <summary>Keeps the losses of the micro-batch that has just run.</summary>

@@ -54,7 +54,7 @@ internal sealed partial class TrainingSession
     /// <summary>The shape of the longest rows that a method may select of a batch: others take less arena.</summary>
     private BatchShape LargestSelection(BatchShape shape)
     {
-        int rows = method.SelectedRows(shape.Rows);
+        int rows = method.SelectedRows(shape.Samples) * shape.TextsPerRow;
         bool selectsTokens = shape.Selected == 0 || Model.Architecture.Head.PredictsTokens();
         return shape with { Rows = rows, Selected = selectsTokens ? shape.Selected : rows };
     }

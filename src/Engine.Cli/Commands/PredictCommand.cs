@@ -55,7 +55,7 @@ internal sealed class PredictCommand : EngineCommand
             "predict",
             "Labels texts with a trained classifier: prints label, probability and text, with tabs between them and a line each; for "
                 + "regression the number and the text, for several classes a text those above a half, for words their "
-                + "labels, for questions (with --pairs their contexts) the answers.",
+                + "labels, for questions (with --pairs their contexts) the answers, for several choices the chosen one.",
             "engine predict runs/reviews \"What a film\"",
             "engine predict runs/reviews --file new.csv --output predictions.csv",
             "engine predict runs/reviews --file dev.csv --file test.csv --text review --json",
@@ -207,6 +207,18 @@ internal sealed class PredictCommand : EngineCommand
 
             writer.WriteEndArray();
             WriteProbabilities(writer, prediction, labels);
+        }
+        else if (prediction.Choice is { } choice)
+        {
+            writer.WriteNumber("choice", choice);
+            writer.WriteNumber("probability", prediction.Probability);
+            writer.WriteStartArray("probabilities");
+            foreach (double score in prediction.Scores)
+            {
+                writer.WriteNumberValue(score);
+            }
+
+            writer.WriteEndArray();
         }
         else if (prediction.Label is null)
         {

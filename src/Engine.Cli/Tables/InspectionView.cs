@@ -92,6 +92,7 @@ internal sealed class InspectionView(IAnsiConsole console)
             HeadKind.MaskedLm => "masked tokens",
             HeadKind.CausalLm => "the next token",
             HeadKind.QuestionAnswering => "the part of a context that answers a question",
+            HeadKind.MultipleChoice => "one of several texts",
             HeadKind.TokenClassification => $"for each word one of {string.Join(", ", model.Config.Labels.Names)}",
             HeadKind.MultiLabelClassification => $"any of {string.Join(", ", model.Config.Labels.Names)}",
             _ => $"one of {string.Join(", ", model.Config.Labels.Names)}",

@@ -6,7 +6,8 @@ namespace Engine.Graph.Operators;
 /// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars; outputs loss [1], row losses [rows] and,
 /// for training, the gradient by the logits, already times the loss scale. A fourth input are the class weights, where there are some.
 /// </summary>
-internal sealed class CrossEntropyOperator(bool withGradient, double labelSmoothing) : Operator
+/// <param name="classes">Classes of a row; null: the logits' columns. Else the logits of a row's classes follow one another.</param>
+internal sealed class CrossEntropyOperator(bool withGradient, double labelSmoothing, int? classes = null) : Operator
 {
     private const int WeightsInput = 3;
 
@@ -15,10 +16,11 @@ internal sealed class CrossEntropyOperator(bool withGradient, double labelSmooth
     public override void Lower(Lowering lowering)
     {
         Shape logits = lowering.Node.Inputs[0].Shape;
+        int columns = classes ?? logits.Columns;
         lowering.Emit(Losses.CrossEntropy(
             lowering.Device,
-            logits.Rows,
-            logits.Columns,
+            (int)(logits.Count / columns),
+            columns,
             lowering.Input<float>(0),
             lowering.Input<int>(1),
             lowering.Input<float>(2),
@@ -123,17 +125,18 @@ internal static class LossExtensions
     /// <param name="withGradient">The loss will be differentiated.</param>
     /// <param name="labelSmoothing">The share of each row's target that is spread evenly over all classes, from 0 to below 1.</param>
     /// <param name="classWeights">What a row of each class counts for in the mean, positive [classes]; null: all alike.</param>
+    /// <param name="classes">Classes of a row, whose logits follow one another; null: the logits' columns.</param>
     /// <exception cref="ArgumentException">Labels or weights that do not fit the logits.</exception>
     public static Tensor CrossEntropy(
         this GraphBuilder graph, Tensor logits, Tensor labels, Tensor scalars, bool withGradient, double labelSmoothing = 0,
-        Tensor? classWeights = null)
+        Tensor? classWeights = null, int? classes = null)
     {
         RequireSmoothing(labelSmoothing);
         return classWeights is null || classWeights.Shape.Count == logits.Shape.Columns
             ? graph.Loss(
-                new CrossEntropyOperator(withGradient, labelSmoothing), logits,
+                new CrossEntropyOperator(withGradient, labelSmoothing, classes), logits,
                 labels, classWeights is null ? [scalars] : [scalars, classWeights],
-                withGradient)
+                withGradient, rows: (int)(logits.Shape.Count / (classes ?? logits.Shape.Columns)))
             : throw new ArgumentException($"{logits} needs {logits.Shape.Columns} class weights, not {classWeights}.");
     }
 
@@ -176,16 +179,17 @@ internal static class LossExtensions
 
     private static Tensor Loss(
         this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient,
-        int targetsOfRow = 1)
+        int targetsOfRow = 1, int? rows = null)
     {
-        if (labels.Shape.Count != (long)predictions.Shape.Rows * targetsOfRow)
+        int count = rows ?? predictions.Shape.Rows;
+        if (labels.Shape.Count != (long)count * targetsOfRow)
         {
-            throw new ArgumentException($"{predictions} needs {(long)predictions.Shape.Rows * targetsOfRow} labels, not {labels}.");
+            throw new ArgumentException($"{predictions} needs {(long)count * targetsOfRow} labels, not {labels}.");
         }
 
         Shape[] shapes = withGradient
-            ? [new Shape(1), new Shape(predictions.Shape.Rows), predictions.Shape]
-            : [new Shape(1), new Shape(predictions.Shape.Rows)];
+            ? [new Shape(1), new Shape(count), predictions.Shape]
+            : [new Shape(1), new Shape(count)];
         return graph.Add(@operator, [predictions, labels, .. constants], shapes)[0];
     }
 }

@@ -83,6 +83,9 @@ internal enum HeadKind
     /// <summary>The first and the last token of an answer in each text.</summary>
     QuestionAnswering,
 
+    /// <summary>One of several texts.</summary>
+    MultipleChoice,
+
     /// <summary>Nothing: the model makes a vector of each text. Its loss is 0.</summary>
     Embedding,
 }
@@ -102,6 +105,7 @@ internal static class HeadKinds
         HeadKind.CausalLm => "causal language modelling",
         HeadKind.TokenClassification => "token classification",
         HeadKind.QuestionAnswering => "question answering",
+        HeadKind.MultipleChoice => "multiple choice",
         HeadKind.Embedding => "sentence vectors",
         _ => "classification",
     };

@@ -25,10 +25,11 @@ internal static class ArchitectureCatalog
     /// <summary>What every <see cref="EncoderFamily"/> is built for.</summary>
     private static Family Encoder => new()
     {
-        Classifier = config => Model(config, encoder => new EncoderClassifier(encoder)),
+        Classifier = config => Model(config, encoder => new EncoderClassifier(encoder, encoder.Family.Classifier)),
         MaskedLm = config => Model(config, encoder => new EncoderVocabularyHead(encoder)),
         TokenClassifier = config => Model(config, encoder => new EncoderTokenClassifier(encoder)),
         SpanHead = config => Model(config, encoder => new EncoderSpanHead(encoder)),
+        Choice = config => Model(config, encoder => new EncoderChoiceHead(encoder)),
         Embedding = (config, pooling) => Model(config, encoder => new EncoderPooling(encoder, pooling)),
     };
 
@@ -42,6 +43,7 @@ internal static class ArchitectureCatalog
         return name.EndsWith("ForMaskedLM", StringComparison.Ordinal) ? HeadKind.MaskedLm
             : name.EndsWith("ForTokenClassification", StringComparison.Ordinal) ? HeadKind.TokenClassification
             : name.EndsWith("ForQuestionAnswering", StringComparison.Ordinal) ? HeadKind.QuestionAnswering
+            : name.EndsWith("ForMultipleChoice", StringComparison.Ordinal) ? HeadKind.MultipleChoice
             : name.EndsWith("ForSequenceClassification", StringComparison.Ordinal) || FamilyOf(config).CausalLm is null
                 ? HeadKind.SequenceClassification
                 : HeadKind.CausalLm;
@@ -115,6 +117,8 @@ internal static class ArchitectureCatalog
 
         public Func<ModelConfig, Architecture>? SpanHead { get; init; }
 
+        public Func<ModelConfig, Architecture>? Choice { get; init; }
+
         public Func<ModelConfig, TextPooling, Architecture>? Embedding { get; init; }
 
         public Func<ModelConfig, Architecture>? For(HeadKind head) => head switch
@@ -123,6 +127,7 @@ internal static class ArchitectureCatalog
             HeadKind.CausalLm => CausalLm,
             HeadKind.TokenClassification => TokenClassifier,
             HeadKind.QuestionAnswering => SpanHead,
+            HeadKind.MultipleChoice => Choice,
             _ => Classifier,
         };
     }

@@ -12,6 +12,7 @@ internal static class Bert
         Prefix = "bert.",
         PadTokenId = 0,
         Classifier = new("bert.pooler.dense", ActivationKind.Tanh, "classifier"),
+        Choice = new("bert.pooler.dense", ActivationKind.Tanh, "classifier"),
         MaskedLm = new(
             "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias", "cls.predictions.decoder"),
     };

@@ -44,6 +44,7 @@ internal static class DistilBert
             DropsAttentionOutput = false,
         },
         Classifier = new("pre_classifier", ActivationKind.Relu, "classifier"),
+        Choice = new("pre_classifier", ActivationKind.Relu, "classifier"),
         MaskedLm = new("vocab_transform", "vocab_layer_norm", "vocab_projector.bias", "vocab_projector"),
     };
 }

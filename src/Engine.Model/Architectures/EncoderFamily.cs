@@ -39,6 +39,9 @@ internal sealed record EncoderFamily
     /// <summary>The head that classifies texts.</summary>
     public required PooledModules Classifier { get; init; }
 
+    /// <summary>The head that chooses one of several texts.</summary>
+    public required PooledModules Choice { get; init; }
+
     /// <summary>The head of masked language modelling.</summary>
     public required VocabularyModules MaskedLm { get; init; }
 
@@ -136,7 +139,9 @@ internal sealed record EncoderModules
 /// <param name="Activation">What follows it.</param>
 /// <param name="Output">The output layer.</param>
 /// <param name="DropsInput">Dropout comes before the dense layer, too.</param>
-internal sealed record PooledModules(string Dense, ActivationKind Activation, string Output, bool DropsInput = false);
+/// <param name="HasHiddenDropout">The dropout is that of hidden states; else the classifier's.</param>
+internal sealed record PooledModules(
+    string Dense, ActivationKind Activation, string Output, bool DropsInput = false, bool HasHiddenDropout = false);
 
 /// <summary>
 /// A head of masked language modelling: a dense layer, an activation, a norm, and the word embeddings as output layer with a bias.

@@ -44,10 +44,8 @@ internal abstract class EncoderHead(EncoderConfig config)
 }
 
 /// <summary>A class, or a number, for each text by its first token (<see cref="PooledModules"/>).</summary>
-internal sealed class EncoderClassifier(EncoderConfig config) : EncoderHead(config)
+internal class EncoderClassifier(EncoderConfig config, PooledModules modules) : EncoderHead(config)
 {
-    private readonly PooledModules modules = config.Family.Classifier;
-
     public override string ClassSuffix => "ForSequenceClassification";
 
     public override HeadKind? Kind => null;
@@ -64,11 +62,22 @@ internal sealed class EncoderClassifier(EncoderConfig config) : EncoderHead(conf
 
     public override ModelOutput Build(ForwardBuilder forward, Tensor x)
     {
+        float dropout = modules.HasHiddenDropout ? Config.HiddenDropoutProb : Config.ClassifierDropout;
         Tensor first = forward.TakeSelected(x);
-        Tensor input = modules.DropsInput ? forward.Dropout(first, Config.ClassifierDropout) : first;
+        Tensor input = modules.DropsInput ? forward.Dropout(first, dropout) : first;
         Tensor pooled = forward.Graph.Activate(forward.Linear(input, modules.Dense), modules.Activation);
-        return new ModelOutput.Logits(forward.Linear(forward.Dropout(pooled, Config.ClassifierDropout), modules.Output));
+        return new ModelOutput.Logits(forward.Linear(forward.Dropout(pooled, dropout), modules.Output));
     }
+}
+
+/// <summary>A number for each of several texts, of which the largest is chosen.</summary>
+internal sealed class EncoderChoiceHead(EncoderConfig config) : EncoderClassifier(config, config.Family.Choice)
+{
+    public override string ClassSuffix => "ForMultipleChoice";
+
+    public override HeadKind? Kind => HeadKind.MultipleChoice;
+
+    public override int OutputSize => 1;
 }
 
 /// <summary>A class for each token: dropout and a linear layer on every hidden state.</summary>

@@ -16,6 +16,7 @@ internal static class Roberta
         PadTokenId = 1,
         CountsFromPadding = true,
         Classifier = new("classifier.dense", ActivationKind.Tanh, "classifier.out_proj", DropsInput: true),
+        Choice = new("roberta.pooler.dense", ActivationKind.Tanh, "classifier", HasHiddenDropout: true),
         MaskedLm = new("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "lm_head.decoder", ActivationKind.GeluErf),
     };
 

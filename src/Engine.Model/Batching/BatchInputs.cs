@@ -153,7 +153,12 @@ internal sealed class BatchInputs : IDisposable
                 : new RowSelectionInputs(
                     Window(selectionIndex, shape.Selected), Window(selectionStart, shape.Rows + 1),
                     Window(selectionPosition, shape.Selected), maxPerRow),
-            Labels = Window(labels, architecture.Head == HeadKind.QuestionAnswering ? 2 * shape.Rows : places),
+            Labels = Window(labels, architecture.Head switch
+            {
+                HeadKind.QuestionAnswering => 2 * shape.Rows,
+                HeadKind.MultipleChoice => shape.Samples,
+                _ => places,
+            }),
             Targets = Window(targets, places * targetColumns),
             Scalars = graph.Read(Scalars),
             DropoutRandom = graph.Read(DropoutRandom),
@@ -170,16 +175,16 @@ internal sealed class BatchInputs : IDisposable
         batch.RequireWithin(
             source, architecture.VocabularySize, architecture.MaxLength, architecture.TypeVocabularySize,
             architecture.Head == HeadKind.TokenClassification ? architecture.OutputSize : null);
-        batch.RequireClasses(source, architecture.OutputSize);
+        batch.RequireClasses(source, architecture.Head == HeadKind.MultipleChoice ? batch.TextsPerRow : architecture.OutputSize);
         batch.RequireSpans(source);
         Write(inputIds, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens, architecture.PadTokenId);
         Write(typeIds, batch.TypeIds.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
         Write(positionInRow, batch.Positions.AsSpan(0, batch.TokenCount), shape.Tokens, 0);
-        Write(rowStart, batch.RowStart, shape.Rows + 1, batch.TokenCount);
+        Write(rowStart, batch.Texts, shape.Rows + 1, batch.TokenCount);
         Span<int> modelPositions = staging.AsSpan(0, batch.TokenCount);
-        for (int row = 0; row < batch.RowCount; row++)
+        for (int text = 0; text < batch.TextCount; text++)
         {
-            Range range = batch.RowStart[row]..batch.RowStart[row + 1];
+            Range range = batch.Texts[text]..batch.Texts[text + 1];
             architecture.FillPositions(batch.InputIds.AsSpan()[range], modelPositions[range]);
         }
 
@@ -244,21 +249,21 @@ internal sealed class BatchInputs : IDisposable
     private void SelectPooledTokens(RaggedBatch batch)
     {
         Write(labels, batch.ClassLabels, batch.RowCount, RaggedBatch.IgnoredLabel);
-        Span<int> position = staging.AsSpan(0, batch.RowCount);
-        Span<int> index = staging.AsSpan(batch.RowCount, batch.RowCount);
-        for (int row = 0; row < batch.RowCount; row++)
+        Span<int> position = staging.AsSpan(0, batch.TextCount);
+        Span<int> index = staging.AsSpan(batch.TextCount, batch.TextCount);
+        for (int text = 0; text < batch.TextCount; text++)
         {
-            position[row] = architecture.PooledToken(batch.InputIds.AsSpan()[batch.RowStart[row]..batch.RowStart[row + 1]]);
-            index[row] = batch.RowStart[row] + position[row];
-            position[row] = batch.LastVisible?[index[row]] ?? position[row];
+            position[text] = architecture.PooledToken(batch.InputIds.AsSpan()[batch.Texts[text]..batch.Texts[text + 1]]);
+            index[text] = batch.Texts[text] + position[text];
+            position[text] = batch.LastVisible?[index[text]] ?? position[text];
         }
 
         selectionPosition.View<int>().Write(position);
         selectionIndex.View<int>().Write(index);
-        Span<int> start = staging.AsSpan(0, batch.RowCount + 1);
-        for (int row = 0; row < start.Length; row++)
+        Span<int> start = staging.AsSpan(0, batch.TextCount + 1);
+        for (int text = 0; text < start.Length; text++)
         {
-            start[row] = row;
+            start[text] = text;
         }
 
         selectionStart.View<int>().Write(start);

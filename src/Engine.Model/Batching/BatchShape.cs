@@ -13,6 +13,12 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     /// <summary>A bound of the tokens of one text.</summary>
     public int LongestRow { get; init; } = Math.Min(LongestRow, Tokens);
 
+    /// <summary>Texts of a sample; 1: a text is one.</summary>
+    public int TextsPerRow { get; init; } = 1;
+
+    /// <summary>Samples.</summary>
+    public int Samples => Rows / TextsPerRow;
+
     /// <summary>Rows end in padding (<see cref="RaggedBatch.LastVisible"/>).</summary>
     public bool Padded { get; init; }
 
@@ -20,8 +26,8 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     /// <param name="everyToken">A language model's logits are wanted at every token, not only where a label is.</param>
     public static BatchShape Of(Architecture architecture, RaggedBatch batch, bool everyToken = false)
     {
-        BatchShape shape = Of(architecture, batch.RowCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow) with
-        { Padded = batch.LastVisible is not null };
+        BatchShape shape = Of(architecture, batch.TextCount, batch.TokenCount, everyToken ? 0 : batch.LabelCount, batch.LongestRow) with
+        { Padded = batch.LastVisible is not null, TextsPerRow = batch.TextsPerRow };
         return everyToken && architecture.Head.PredictsTokens() ? shape with { Selected = 0 } : shape;
     }
 
@@ -40,5 +46,5 @@ internal readonly record struct BatchShape(int Rows, int Tokens, int Selected, i
     public BatchShape Max(BatchShape other) =>
         new(Math.Max(Rows, other.Rows), Math.Max(Tokens, other.Tokens), Math.Max(Selected, other.Selected),
             Math.Max(LongestRow, other.LongestRow))
-        { Padded = Padded || other.Padded };
+        { Padded = Padded || other.Padded, TextsPerRow = Math.Max(TextsPerRow, other.TextsPerRow) };
 }

@@ -24,7 +24,21 @@ internal sealed record RaggedBatch
     /// <summary>[rows + 1] Offset of each row's first token; the last entry is <see cref="TokenCount"/>.</summary>
     public required int[] RowStart { get; init; }
 
-    /// <summary>[rows] Class indices of a classification task, else null.</summary>
+    /// <summary>
+    /// [texts + 1] Where a row has several texts, equally many each, the offset of each text's first token; null: a row is a text.
+    /// </summary>
+    public int[]? TextStart { get; init; }
+
+    /// <summary>The offset of each text's first token, and <see cref="TokenCount"/>.</summary>
+    public int[] Texts => TextStart ?? RowStart;
+
+    /// <summary>Texts of all rows.</summary>
+    public int TextCount => Texts.Length - 1;
+
+    /// <summary>Texts of a row.</summary>
+    public int TextsPerRow => TextStart is null ? 1 : TextCount / RowCount;
+
+    /// <summary>[rows] Class indices of a classification task, or numbers of the chosen text of a row; else null.</summary>
     public int[]? ClassLabels { get; init; }
 
     /// <summary>
@@ -54,21 +68,21 @@ internal sealed record RaggedBatch
     /// <summary>Tokens, padding that the batch keeps included.</summary>
     public int TokenCount => RowStart[^1];
 
-    /// <summary>Texts.</summary>
+    /// <summary>Samples: texts, or what has several.</summary>
     public int RowCount => RowStart.Length - 1;
 
     /// <summary>Tokens with the dead tail.</summary>
     public int Capacity => InputIds.Length;
 
-    /// <summary>Tokens of the longest row.</summary>
+    /// <summary>Tokens of the longest text.</summary>
     public int LongestRow
     {
         get
         {
             int longest = 0;
-            for (int row = 0; row < RowCount; row++)
+            for (int text = 0; text < TextCount; text++)
             {
-                longest = Math.Max(longest, RowStart[row + 1] - RowStart[row]);
+                longest = Math.Max(longest, Texts[text + 1] - Texts[text]);
             }
 
             return longest;
@@ -121,6 +135,14 @@ internal sealed record RaggedBatch
         return batch;
     }
 
+    /// <summary>The same texts, so many of them a row.</summary>
+    public RaggedBatch InRowsOf(int texts) => texts == 1 ? this : this with
+    {
+        TextStart = RowStart,
+        RowStart = [.. RowStart.Where((_, text) => text % texts == 0)],
+        Rows = [.. Rows.Select(row => row < 0 ? row : row / texts)],
+    };
+
     /// <summary>A batch with room for so many rows and tokens and the labels that this one has, for <see cref="CopyRows"/>.</summary>
     public RaggedBatch RoomFor(int rows, int tokens) => new()
     {
@@ -129,6 +151,7 @@ internal sealed record RaggedBatch
         Rows = new int[tokens],
         TypeIds = new int[tokens],
         RowStart = new int[rows + 1],
+        TextStart = TextStart is null ? null : new int[(rows * TextsPerRow) + 1],
         ClassLabels = ClassLabels is null ? null : new int[rows],
         Targets = Targets is null ? null : new float[rows * TargetColumns],
         SpanLabels = SpanLabels is null ? null : new int[rows * 2],
@@ -151,6 +174,11 @@ internal sealed record RaggedBatch
             Array.Copy(TypeIds, first, target.TypeIds, tokens, length);
             target.Rows.AsSpan(tokens, length).Fill(i);
             target.RowStart[i] = tokens;
+            for (int text = 0; TextStart is not null && text < TextsPerRow; text++)
+            {
+                target.TextStart![(i * TextsPerRow) + text] = tokens + TextStart[(rows[i] * TextsPerRow) + text] - first;
+            }
+
             if (ClassLabels is not null)
             {
                 target.ClassLabels![i] = ClassLabels[rows[i]];
@@ -180,6 +208,7 @@ internal sealed record RaggedBatch
         }
 
         target.RowStart[rows.Length] = tokens;
+        target.Texts[^1] = tokens;
         target.InputIds.AsSpan(tokens).Clear();
         target.Positions.AsSpan(tokens).Clear();
         target.TypeIds.AsSpan(tokens).Clear();

@@ -270,7 +270,8 @@ public sealed class TransformerModel : IDisposable
                 graph.BinaryCrossEntropy(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ => graph.CrossEntropy(
                 scored!, batch.Labels, batch.Scalars, options.Gradients, options.LabelSmoothing,
-                options.ClassWeights is { } weights ? graph.Read(weights) : null),
+                options.ClassWeights is { } weights ? graph.Read(weights) : null,
+                Architecture.Head == HeadKind.MultipleChoice ? shape.TextsPerRow : null),
         });
         Tensor rowLosses = graph.Output(loss.Producer!.Outputs[1]);
         if (options.HiddenStates)

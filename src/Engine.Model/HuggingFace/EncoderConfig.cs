@@ -141,8 +141,10 @@ internal sealed record EncoderConfig
 
     private static string[] ArchitecturesOf(EncoderFamily family) =>
     [
-        .. new[] { "Model", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMaskedLM" }
-            .Select(suffix => family.ClassPrefix + suffix),
+        .. new[]
+        {
+            "Model", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "ForMaskedLM",
+        }.Select(suffix => family.ClassPrefix + suffix),
         .. family == Bert.Family ? new[] { "BertForPreTraining" } : [],
     ];
 

@@ -45,24 +45,27 @@ public sealed record DataConfiguration
     public char? Delimiter { get; init; }
 
     /// <summary>
-    /// Column of the text: its name, or its number from 0; for token-classification that of the list of words, for question-answering that
-    /// of the question.
+    /// Column of the text: its name, or its number from 0; for token-classification that of the list of words, for question-answering
+    /// and multiple-choice that of the question.
     /// </summary>
-    /// <value>Default: none; token-classification: tokens; question-answering: question.</value>
-    [Key(Default = "none; token-classification: tokens; question-answering: question")]
+    /// <value>Default: none; token-classification: tokens; question-answering, multiple-choice: question.</value>
+    [Key(Default = "none; token-classification: tokens; question-answering, multiple-choice: question")]
     public ColumnReference? Text { get; init; }
 
-    /// <summary>Column of the second text of a pair; for question-answering that of the context.</summary>
-    /// <value>Default: none; question-answering: context.</value>
-    [Key(Default = "none; question-answering: context")]
+    /// <summary>
+    /// Column of the second text of a pair; for question-answering that of the context, for multiple-choice that of the list of choices.
+    /// </summary>
+    /// <value>Default: none; question-answering: context; multiple-choice: choices.</value>
+    [Key(Default = "none; question-answering: context; multiple-choice: choices")]
     public ColumnReference? TextPair { get; init; }
 
     /// <summary>
     /// Column of the label; for token-classification that of the list of the words' labels, for multi-label-classification that of the list
-    /// of a text's, for question-answering that of the answers (text and answer_start, as SQuAD has them).
+    /// of a text's, for question-answering that of the answers (text and answer_start, as SQuAD has them), for multiple-choice
+    /// that of the number of the right choice, from 0.
     /// </summary>
-    /// <value>Default: none; token-classification: tags; question-answering: answers.</value>
-    [Key(Default = "none; token-classification: tags; question-answering: answers")]
+    /// <value>Default: none; token-classification: tags; question-answering: answers; multiple-choice: label.</value>
+    [Key(Default = "none; token-classification: tags; question-answering: answers; multiple-choice: label")]
     public ColumnReference? Label { get; init; }
 
     /// <summary>Class names in the order of the model's outputs.</summary>

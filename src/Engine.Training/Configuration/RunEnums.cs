@@ -35,6 +35,10 @@ public enum TaskKind
     /// <summary>The part of a context that answers a question; cross-entropy of its first and its last token.</summary>
     [EnumMember(Value = "question-answering")]
     QuestionAnswering,
+
+    /// <summary>One of several texts that go on with a text; cross-entropy over them.</summary>
+    [EnumMember(Value = "multiple-choice")]
+    MultipleChoice,
 }
 
 /// <summary>What tasks have in common.</summary>
@@ -50,7 +54,8 @@ internal static class TaskKinds
     public static bool ReadsLists(this TaskKind task) => task is TaskKind.TokenClassification or TaskKind.MultiLabelClassification;
 
     /// <summary>Whether a row has more than texts and a label, so that tables cannot hold it.</summary>
-    public static bool ReadsRecords(this TaskKind task) => task.ReadsLists() || task == TaskKind.QuestionAnswering;
+    public static bool ReadsRecords(this TaskKind task) => 
+        task.ReadsLists() || task is TaskKind.QuestionAnswering or TaskKind.MultipleChoice;
 
     /// <summary>The name, as the run file has it.</summary>
     public static string Name(this TaskKind task) => typeof(TaskKind).GetField(task.ToString())!

@@ -115,6 +115,15 @@ internal static class RunRules
         {
             TaskKind.TokenClassification when !data.IsPrebatched =>
                 run with { Data = data with { Text = data.Text ?? "tokens", Label = data.Label ?? "tags" } },
+            TaskKind.MultipleChoice when !data.IsPrebatched => run with
+            {
+                Data = data with
+                {
+                    Text = data.Text ?? "question",
+                    TextPair = data.TextPair ?? "choices",
+                    Label = data.Label ?? "label",
+                },
+            },
             TaskKind.QuestionAnswering when !data.IsPrebatched => run with
             {
                 Data = data with
@@ -172,7 +181,8 @@ internal static class RunRules
 
         RefuseIf(
             run.Task.ReadsRecords() && formats.Any(format => !format.HoldsAny(DataContents.Records | DataContents.Batches)), file,
-            "data.format", $"{run.Task.Name()} reads lists of {(run.Task.ReadsLists() ? "labels" : "answers")}, which only "
+            "data.format", $"{run.Task.Name()} reads lists of "
+                + $"{(run.Task.ReadsLists() ? "labels" : run.Task == TaskKind.MultipleChoice ? "choices" : "answers")}, which only "
                 + $"{DataFormats.Names(DataFormats.Holding(DataContents.Records), "and")} "
                 + "files hold.");
         RefuseIf(
@@ -188,6 +198,9 @@ internal static class RunRules
             RefuseIf(isSet && run.Task != TaskKind.QuestionAnswering, file, key, "it is for task: question-answering; leave it out.");
         }
 
+        RefuseIf(
+            run.Task == TaskKind.MultipleChoice && isPrebatched, file, "data.format",
+            "prebatched data has a text a row, and multiple-choice several; give the texts.");
         RefuseIf(data.Header is not null && !isDelimited, file, "data.header", $"only {delimited} have a header; leave it out.");
         RefuseIf(data.Delimiter is not null && !isDelimited, file, "data.delimiter", $"only {delimited} have something between "
             + "columns; leave it out.");

@@ -16,6 +16,12 @@ internal sealed class EncodedSet
         Lengths = [.. rows.Select(row => row.InputIds.Length)];
     }
 
+    /// <summary>Tokens of each of a row's texts, which lie one after another; null: a row is a text.</summary>
+    public IReadOnlyList<int[]>? TextLengths { get; init; }
+
+    /// <summary>Texts of a row.</summary>
+    public int TextsPerRow => TextLengths is [var first, ..] ? first.Length : 1;
+
     /// <summary>Class indices by row, or null.</summary>
     public int[]? ClassLabels { get; init; }
 
@@ -68,20 +74,21 @@ internal sealed class EncodedSet
         foreach (int index in indices)
         {
             tokens = checked(tokens + Lengths[index]);
-            longest = Math.Max(longest, Lengths[index]);
+            longest = Math.Max(longest, TextLengths?[index].Max() ?? Lengths[index]);
             labels += labelCounts?[index] ?? 0;
         }
 
-        return BatchShape.Of(architecture, indices.Length, tokens, labels, longest);
+        return BatchShape.Of(architecture, indices.Length * TextsPerRow, tokens, labels, longest) with { TextsPerRow = TextsPerRow };
     }
 
     /// <summary>The same rows with labels.</summary>
     public EncodedSet WithLabels(int[]? classLabels, float[]? targets) =>
-        new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows };
+        new(rows) { ClassLabels = classLabels, Targets = targets, CutRows = CutRows, TextLengths = TextLengths };
 
     /// <summary>Some of the rows, numbered from 0 in this order, with the labels of whole rows.</summary>
     public EncodedSet Part(IReadOnlyList<int> indices) => new([.. indices.Select(index => rows[index])])
     {
+        TextLengths = TextLengths is null ? null : [.. indices.Select(index => TextLengths[index])],
         ClassLabels = ClassLabels is null ? null : [.. indices.Select(index => ClassLabels[index])],
         Targets = TargetsOf(indices),
         TokenClasses = TokenClasses is null ? null : [.. indices.Select(index => TokenClasses[index])],
@@ -93,7 +100,7 @@ internal sealed class EncodedSet
     /// <summary>The batch of these rows, in this order, with their labels.</summary>
     public RaggedBatch Batch(IReadOnlyList<int> indices)
     {
-        RaggedBatch batch = RaggedBatch.FromRows([.. indices.Select(index => rows[index])]);
+        RaggedBatch batch = RaggedBatch.FromRows([.. indices.SelectMany(TextsOf)]).InRowsOf(TextsPerRow);
         if (TokenLabels is not null)
         {
             batch = batch.WithNextTokenLabels([.. indices.SelectMany(index => TokenLabels[index])]);
@@ -106,6 +113,23 @@ internal sealed class EncodedSet
             SpanLabels = SpansOf(indices),
             TokenLabels = TokenClasses is null ? batch.TokenLabels : [.. indices.SelectMany(index => TokenClasses[index])],
         };
+    }
+
+    private IEnumerable<(int[] InputIds, int[]? TypeIds)> TextsOf(int index)
+    {
+        (int[] ids, int[]? types) = rows[index];
+        if (TextLengths is null)
+        {
+            yield return (ids, types);
+            yield break;
+        }
+
+        int start = 0;
+        foreach (int length in TextLengths[index])
+        {
+            yield return (ids[start..(start + length)], types?[start..(start + length)]);
+            start += length;
+        }
     }
 
     private int[]? SpansOf(IReadOnlyList<int> indices) =>

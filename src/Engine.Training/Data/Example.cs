@@ -20,6 +20,11 @@ internal sealed record Example(string Text, string? TextPair, string? Label, int
     public IReadOnlyList<string>? Labels { get; init; }
 
     /// <summary>
+    /// What may follow <see cref="Text"/>; <see cref="TextPair"/> has them a line each. Null for other tasks.
+    /// </summary>
+    public IReadOnlyList<string>? Choices { get; init; }
+
+    /// <summary>
     /// What answers the question <see cref="Text"/> in the context <see cref="TextPair"/>, none for a question that it does not answer;
     /// null for other tasks, or where no answers are read.
     /// </summary>

@@ -23,6 +23,17 @@ internal static class RecordRows
             return Question(record, text, pair!, label);
         }
 
+        if (task == TaskKind.MultipleChoice)
+        {
+            string[] choices = record.Texts(pair!);
+            return choices.Length > 1
+                ? new Example(record.Text(text), string.Join('\n', choices), label is null ? null : record.Label(label), 0, record.Place)
+                {
+                    Choices = choices,
+                }
+                : throw record.Wrong($"'{pair}' has {choices.Length} choices; at least two were expected.");
+        }
+
         string first = record.Text(text);
         string? second = pair is null ? null : record.Text(pair);
         return task == TaskKind.MultiLabelClassification

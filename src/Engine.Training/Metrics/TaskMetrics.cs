@@ -17,6 +17,7 @@ internal static class TaskMetrics
         TaskKind.SequenceClassification => [Loss, "accuracy", "f1_macro", "matthews"],
         TaskKind.Regression => [Loss, "pearson", "spearman", "mse"],
         TaskKind.TokenClassification => [Loss, "precision", "recall", "f1", "accuracy"],
+        TaskKind.MultipleChoice => [Loss, "accuracy"],
         TaskKind.QuestionAnswering => [Loss, "exact_match", "f1"],
         TaskKind.MultiLabelClassification => [Loss, "f1_micro", "f1_macro", "accuracy"],
         _ => [Loss, "perplexity"],
@@ -25,7 +26,7 @@ internal static class TaskMetrics
     /// <summary>The metric that picks the best checkpoint unless the run file names another.</summary>
     public static string DefaultBest(TaskKind task) => task switch
     {
-        TaskKind.SequenceClassification => "accuracy",
+        TaskKind.SequenceClassification or TaskKind.MultipleChoice => "accuracy",
         TaskKind.Regression => "pearson",
         TaskKind.TokenClassification or TaskKind.QuestionAnswering => "f1",
         TaskKind.MultiLabelClassification => "f1_micro",
@@ -100,6 +101,10 @@ internal static class TaskMetrics
                 labels.AsSpan(row * classes, classes).SequenceEqual(predictions.AsSpan(row * classes, classes)) ? 1.0 : 0),
         };
     }
+
+    /// <summary>Metrics of choices.</summary>
+    public static IReadOnlyDictionary<string, double> Choices(ReadOnlySpan<int> labels, ReadOnlySpan<int> predictions, double loss) =>
+        new OrderedDictionary<string, double> { [Loss] = loss, ["accuracy"] = ClassificationMetrics.Accuracy(labels, predictions) };
 
     /// <summary>Metrics of answers.</summary>
     public static IReadOnlyDictionary<string, double> Answers(QuestionSet questions, IReadOnlyList<FoundAnswer> found, double loss)

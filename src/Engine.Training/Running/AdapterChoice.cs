@@ -28,7 +28,8 @@ internal static class AdapterChoice
             {
                 TaskType = run.Task switch
                 {
-                    TaskKind.SequenceClassification or TaskKind.Regression or TaskKind.MultiLabelClassification =>
+                    TaskKind.SequenceClassification or TaskKind.Regression or TaskKind.MultiLabelClassification
+                        or TaskKind.MultipleChoice =>
                         AdapterConfig.SequenceClassification,
                     TaskKind.TokenClassification => AdapterConfig.TokenClassification,
                     TaskKind.QuestionAnswering => AdapterConfig.QuestionAnswering,

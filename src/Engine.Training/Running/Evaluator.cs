@@ -31,11 +31,12 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
 {
     private readonly IReadOnlyList<int[]> batches = SequentialBatches.ByLength(set.Lengths, batchSize);
 
-    /// <summary>[rows + 1] The first of each row's outputs: one a row, or one for each labelled token, or one for each.</summary>
+    /// <summary>[rows + 1] The first of each row's outputs: one a row, or one for each text, each labelled token or each token.</summary>
     private readonly int[] placeStart = PlaceStart(set, architecture.Head switch
     {
         HeadKind.TokenClassification => set.LabelCounts,
         HeadKind.QuestionAnswering => set.Lengths,
+        HeadKind.MultipleChoice => [.. Enumerable.Repeat(set.TextsPerRow, set.Count)],
         _ => null,
     });
 
@@ -89,6 +90,8 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
             {
                 HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
                 HeadKind.MultiLabelClassification => TaskMetrics.MultiLabel(set.Targets!, logits, architecture.OutputSize, loss),
+                HeadKind.MultipleChoice => TaskMetrics.Choices(
+                    set.ClassLabels, ClassificationMetrics.Argmax(logits, set.TextsPerRow), loss),
                 HeadKind.QuestionAnswering => TaskMetrics.Answers(set.Questions!, AnswersOf(logits), loss),
                 HeadKind.TokenClassification => TaskMetrics.Entities(
                     [.. Places(set.TokenClasses!.SelectMany(row => row.Where(label => label != RaggedBatch.IgnoredLabel)).ToArray())],

@@ -68,6 +68,7 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
         HeadKind.TokenClassification => TaskKind.TokenClassification,
         HeadKind.MultiLabelClassification => TaskKind.MultiLabelClassification,
         HeadKind.QuestionAnswering => TaskKind.QuestionAnswering,
+        HeadKind.MultipleChoice => TaskKind.MultipleChoice,
         HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
         _ => TaskKind.CausalLanguageModel,
     };

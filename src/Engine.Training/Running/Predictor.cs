@@ -19,6 +19,9 @@ public sealed record Prediction(string? Label, double Probability, IReadOnlyList
     /// <summary>Whether the text was longer than the maximum length, and its end not read.</summary>
     public bool IsCut { get; init; }
 
+    /// <summary>The number of the chosen text, from 0, where there are several to choose from; else null.</summary>
+    public int? Choice { get; init; }
+
     /// <summary>The part of the context that answers the question, empty where there is none; null for other tasks.</summary>
     public string? Answer { get; init; }
 
@@ -185,6 +188,14 @@ public sealed class Predictor : IDisposable
     private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
     {
         var examples = ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
+        if (Architecture.Head == HeadKind.MultipleChoice)
+        {
+            Example[] rows = [.. examples.Examples.Select(text => text.TextPair?.Split('\n') is { Length: > 1 } choices
+                ? text with { Choices = choices }
+                : throw text.Place.Wrong("there is a question without choices; give them as the second text of a pair, a line each."))];
+            return ChoiceEncoding.Encode(Tokenizer, Architecture, examples with { Examples = rows }, maxLength, labelled: false);
+        }
+
         if (Architecture.Head == HeadKind.QuestionAnswering)
         {
             return examples.Examples.FirstOrDefault(text => text.TextPair is null) is { } alone
@@ -215,6 +226,18 @@ public sealed class Predictor : IDisposable
         var predictions = new Prediction[set.Count];
         for (int i = 0; i < predictions.Length; i++)
         {
+            if (set.TextLengths is not null)
+            {
+                double[] scores = Softmax(logits.AsSpan(i * set.TextsPerRow, set.TextsPerRow));
+                int chosen = Array.IndexOf(scores, scores.Max());
+                predictions[i] = new Prediction(texts[i].Pair!.Split('\n')[chosen], scores[chosen], scores)
+                {
+                    Choice = chosen,
+                    IsCut = cut.Contains(i),
+                };
+                continue;
+            }
+
             Prediction prediction = set.WordTokens is { } words
                 ? WordsOf(WordEncoding.Split(texts[i].Text), words[i], logits, ref taken)
                 : PredictionOf(Next(logits, columns, ref taken));

@@ -191,6 +191,7 @@ internal sealed class RunData : IDisposable
         TaskKind.TokenClassification => HeadKind.TokenClassification,
         TaskKind.MultiLabelClassification => HeadKind.MultiLabelClassification,
         TaskKind.QuestionAnswering => HeadKind.QuestionAnswering,
+        TaskKind.MultipleChoice => HeadKind.MultipleChoice,
         _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
     };
 

@@ -32,6 +32,7 @@ internal static class TextEncoding
         {
             HeadKind.QuestionAnswering =>
                 SpanEncoding.Encode(tokenizer, architecture, RequireAnswers(examples, spans), maxLength, spans, labelled: true),
+            HeadKind.MultipleChoice => ChoiceEncoding.Encode(tokenizer, architecture, examples, maxLength, labelled: true),
             HeadKind.TokenClassification => WordEncoding.Encode(tokenizer, examples, maxLength, labels!.EncodeLists(examples)),
             HeadKind.MultiLabelClassification =>
                 Encode(tokenizer, architecture, examples, maxLength).WithLabels(null, labels!.EncodeIndicators(examples)),

@@ -23,6 +23,17 @@ internal static partial class OperatorTable
             };
         }
 
+        int[] choices = [2, 0, -100, 1];
+        yield return new OperatorCase(
+            "CrossEntropy, a column of choices",
+            [Activation(1, choices.Length * 3, 1), Integers(choices), Scalars((StepScalars.LossScale, 0.5f))],
+            (graph, t) => LossAndRows(graph.CrossEntropy(t[0], t[1], t[2], withGradient: true, classes: 3)),
+            x => MeanAndRows([.. choices.Select(
+                (label, row) => label < 0 ? (double?)null : LogSumExp(x[0], row, 3) - x[0][(row * 3) + label])]))
+        {
+            LossScale = 0.5,
+        };
+
         foreach ((string name, double smoothing, float[]? weights) in ((string, double, float[]?)[])
             [("smoothed", 0.1, null), ("weighted", 0, [0.5f, 2, 1, 3]), ("smoothed and weighted", 0.25, [0.5f, 2, 1, 3])])
         {

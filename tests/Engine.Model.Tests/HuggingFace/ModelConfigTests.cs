@@ -141,7 +141,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData(
         "architectures", "[\"RobertaForCausalLM\"]",
         "RobertaForCausalLM is not supported; supported are RobertaModel, RobertaForSequenceClassification, RobertaForTokenClassification, "
-            + "RobertaForQuestionAnswering, RobertaForMaskedLM")]
+            + "RobertaForQuestionAnswering, RobertaForMultipleChoice, RobertaForMaskedLM")]
     [InlineData("architectures", "\"RobertaModel\"", "a list of strings was expected")]
     [InlineData("hidden_size", "null", "the key 'hidden_size' is missing")]
     [InlineData("hidden_size", "64.5", "a whole number of 32 bits was expected")]

@@ -205,6 +205,49 @@ public sealed class EncoderTaskTests : IDisposable
         Assert.Contains(expected, Refused(Write("refused", task, data, "plain", extra)), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("{name: flat-lora, rho: 0.05, noise_seed: 7}")]
+    [InlineData("{name: sam, rho: 0.02}")]
+    [InlineData("{name: esam, rho: 0.02}")]
+    public void One_of_several_texts_is_chosen(string method)
+    {
+        WriteChoices("train.jsonl", 0, 40);
+        WriteChoices("dev.jsonl", 40, 20);
+        TrainingOutcome outcome = Train(Write("choices", "multiple-choice", "{train: train.jsonl, validation: dev.jsonl}", method));
+
+        RequireTrained(tiny, "choices");
+        Assert.Equal(outcome.ForecastBytes, outcome.PeakBytes);
+        JsonNode[] evaluations = Evaluations("choices");
+        Assert.Equal(["loss", "accuracy"], evaluations[0].AsObject().Select(pair => pair.Key).TakeLast(2));
+
+        // Which word goes with which question is too much for so small a model and so few steps; the loss falls all the same.
+        Assert.True(Number(evaluations[^1], "loss") < Number(evaluations[0], "loss"));
+
+        using var device = new CpuDevice();
+        TrainedModel trained = TrainedModel.Resolve(tiny.File("choices"));
+        using Predictor predictor = Predictor.Open(device, trained);
+        string[] choices = ["otter", "chisel", "rasp"];
+        Prediction prediction = Assert.Single(predictor.Predict([("the small animal", string.Join('\n', choices))], 64, 4));
+        Assert.Equal(choices[prediction.Choice!.Value], prediction.Label);
+        Assert.Equal(1, prediction.Scores.Sum(), 1e-9);
+        ModelMetrics metrics = new ModelEvaluation(trained).Run(device);
+        Assert.Equal(Number(evaluations[^1], "accuracy"), metrics.Metrics["accuracy"], 1e-9);
+        Assert.Equal(Number(evaluations[^1], "loss"), metrics.Metrics["loss"], 1e-5);
+    }
+
+    [Theory]
+    [InlineData("""{"question": "q", "choices": ["a"], "label": 0}""", "train.jsonl:2: 'choices' has 1 choices; at least two were expected.")]
+    [InlineData("""{"question": "q", "choices": ["a", "b", "c"], "label": 0}""", "train.jsonl:2: there are 3 choices, and 2 in line 1 of ")]
+    [InlineData("""{"question": "q", "choices": ["a", "b"], "label": 2}""", "train.jsonl:2: the label '2' is no choice's number; they are ")]
+    [InlineData("""{"question": "q", "choices": "a", "label": 2}""", "train.jsonl:2: property 'choices' is a string; a list of strings ")]
+    public void Wrong_choices_are_answered_with_their_row(string line, string expected)
+    {
+        File.WriteAllLines(tiny.File("train.jsonl"), ["""{"question": "q", "choices": ["a", "b"], "label": 1}""", line]);
+        Assert.Contains(
+            expected, Refused(Write("wrong", "multiple-choice", "{train: train.jsonl}", "plain")), StringComparison.Ordinal);
+    }
+
     /// <summary>Forty sentences of a few words: what is learned of them in this many steps takes a tenth of the loss at least.</summary>
     private static void RequireLearned(JsonNode[] evaluations)
     {
@@ -279,6 +322,15 @@ public sealed class EncoderTaskTests : IDisposable
             },
         };
     });
+
+    private void WriteChoices(string name, int first, int count) => File.WriteAllLines(
+        tiny.File(name), Enumerable.Range(first, count).Select(i => new JsonObject
+        {
+            ["question"] = i % 2 == 0 ? "the small animal" : "the small tool",
+            ["choices"] = new JsonArray(
+                [.. Enumerable.Range(0, 3).Select(j => (JsonNode)(j == i % 3 == (i % 2 == 0) ? Animals : Tools)[(i + j) % 6])]),
+            ["label"] = i % 3,
+        }.ToJsonString()));
 
     private void WriteLines(string name, int first, int count, Func<string[], JsonObject> row) => File.WriteAllLines(
         tiny.File(name), Enumerable.Range(first, count).Select(i => row(Words(i)).ToJsonString(JsonSerializerOptions.Default)));
