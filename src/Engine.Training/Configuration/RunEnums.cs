@@ -54,7 +54,7 @@ internal static class TaskKinds
     public static bool ReadsLists(this TaskKind task) => task is TaskKind.TokenClassification or TaskKind.MultiLabelClassification;
 
     /// <summary>Whether a row has more than texts and a label, so that tables cannot hold it.</summary>
-    public static bool ReadsRecords(this TaskKind task) => 
+    public static bool ReadsRecords(this TaskKind task) =>
         task.ReadsLists() || task is TaskKind.QuestionAnswering or TaskKind.MultipleChoice;
 
     /// <summary>The name, as the run file has it.</summary>
