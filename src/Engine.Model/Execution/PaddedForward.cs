@@ -22,8 +22,8 @@ internal static class PaddedForward
 {
     /// <summary>
     /// <c>logits</c> ([rows, classes], or [rows, length, vocabulary] for language models, [rows, length, classes] for words and [rows,
-    /// length, 2] for answers), <c>hidden.N</c> [rows, length, hidden] for the embeddings and each layer, both 0 at padding (where the batch
-    /// keeps its padding, as computed there); with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with
+    /// length, 2] for answers), <c>hidden.N</c> [rows, length, hidden] for the embeddings and each layer, both 0 at padding (where the
+    /// batch keeps its padding, as computed there); with labels <c>loss</c> [1], not a number where all are ignored, as in PyTorch; with
     /// gradients <c>grad.NAME</c> of the loss for every trainable tensor, dropout off.
     /// </summary>
     /// <param name="model">The model, allocated and loaded on <paramref name="device"/>; its tuning says what is trainable.</param>
