@@ -21,7 +21,8 @@ public static class TestDevices
     public static IReadOnlyList<string> All { get; } = [.. Present(FindOpenClProblem(IsSuiteOfKernels)).Where(WantedDevices.Contains)];
 
     /// <summary>
-    /// Devices of those tests of kernels by themselves that no operator's test stands in for: an OpenCL on the processor too in the long run.
+    /// Devices of those tests of kernels by themselves that no operator's test stands in for: an OpenCL on the processor too in the long
+    /// run.
     /// </summary>
     public static IReadOnlyList<string> Whole { get; } = [.. Present(OpenClProblem).Where(WantedDevices.Contains)];
 

@@ -36,7 +36,8 @@ public sealed record FlatLora : OnePassPerturbation
 /// </summary>
 internal sealed class FlatLoraMethod(FlatLora settings) : WeightNoise(settings, settings.NoiseSeed)
 {
-    private readonly MeasuredRadius? measured = settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 2, settings.LargestRadius);
+    private readonly MeasuredRadius? measured =
+        settings.Rho.Rise is null ? null : new MeasuredRadius(settings.Rho, power: 2, settings.LargestRadius);
 
     public override IReadOnlyList<(string Name, double[] Values)> HostState => measured is null ? [] : [measured.State];
 
