@@ -19,7 +19,7 @@ public sealed class FederateTests
         EngineProcess.Run("predict", run.File("run"), "my friend loves the soup").Succeeded();
 
         EngineProcess.Run(["train", run.RunFile, .. settings]).Refused(1, "has a section 'federated:'; engine federate runs it");
-        EngineProcess.Run("federate", run.RunFile).Refused(1, "has no section 'federated:'", "docs/federated.md");
+        EngineProcess.Run("federate", run.RunFile).Refused(1, "has no section 'federated:'", "keys federated' lists its keys");
     }
 
     [Fact]

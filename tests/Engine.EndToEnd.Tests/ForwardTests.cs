@@ -349,7 +349,7 @@ public sealed class ForwardTests
     }
 
     [Theory]
-    [InlineData("labels", "labels: row 2 is NaN; a finite number was expected")]
+    [InlineData("labels", "labels: row 2 has NaN; a finite number was expected")]
     [InlineData("attention_mask", "row 0 has a hole at column 5")]
     [InlineData("left", "row 1 has padding before its tokens")]
     [InlineData("input_ids", "input_ids: row 0, token 3 is 5000")]
