@@ -13,8 +13,8 @@ internal static class NearestName
 
     /// <summary>
     /// The known name with the smallest edit distance (insertion, deletion, substitution, swapped neighbours), where that is at most a
-    /// third of the longer name; else one that holds all words of the given one (<c>batch_size</c>); null where there is none either. Case,
-    /// hyphens and underscores count for nothing: <c>FlatLoRA</c> is <c>flat-lora</c>.
+    /// third of the longer name; of more than one edit, rather the first that holds all words of the given one (<c>batch_size</c>); null
+    /// where there is none either. Case, hyphens and underscores count for nothing: <c>FlatLoRA</c> is <c>flat-lora</c>.
     /// </summary>
     public static string? Find(string given, IEnumerable<string> known)
     {
@@ -31,7 +31,9 @@ internal static class NearestName
             }
         }
 
-        return best ?? (plain.Length < ShortestWords ? null : known.FirstOrDefault(name => !Words(given).Except(Words(name)).Any()));
+        return bestDistance > 1 && plain.Length >= ShortestWords
+            ? known.FirstOrDefault(name => !Words(given).Except(Words(name)).Any()) ?? best
+            : best;
     }
 
     /// <summary>

@@ -44,7 +44,7 @@ public sealed class MethodCatalogTests
     [InlineData("FlatLoRA")]
     [InlineData("flat_lora")]
     public void The_name_of_two_methods_is_explained_with_both(string name) => Assert.Matches(
-        "^run.yaml:3: There is no training method .* flat-lora is random perturbation .*2409.14396.* fm-lora, "
+        "^run.yaml:3: There is no training method .* did you mean 'flat-lora', random perturbation .*2409.14396.* fm-lora, "
             + "and in one pass efm-lora,.* adversarial .*2508.00522",
         Assert.Throws<ConfigurationException>(() => Named(name)).Message);
 
