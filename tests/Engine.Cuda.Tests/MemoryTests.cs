@@ -89,7 +89,7 @@ public sealed class MemoryTests : FakeDriverTests
         FakeDriver.Set("memory", 500);
         var error = Assert.Throws<DeviceOutOfMemoryException>(() => device.Allocate(600, "activations"));
         Assert.Contains("no room for 600 bytes of activations: 100 of", error.Message);
-        Assert.Contains("per_device_train_batch_size", error.Message);
+        Assert.Contains("Smaller batches, shorter texts or another device may help.", error.Message);
         Assert.Equal(100, device.Memory.Current);
         using DeviceBuffer small = device.Allocate(300, "small");
         Assert.Equal(400, device.Memory.Current);

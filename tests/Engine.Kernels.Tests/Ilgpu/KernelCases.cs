@@ -163,7 +163,7 @@ internal static class KernelCases
                     run.Device, Count, Values(run, 2, Count), run.Put(targets), scalars, run.Output(Count), run.Output(1),
                     run.Output(Count)),
                 .. SpanLosses.CrossEntropy(
-                    run.Device, 3, Count / 2, logits, run.Put(0, 269, 3, 3, -100, 7), run.Put(0, 270, 280, (Count / 2) - 3), scalars,
+                    run.Device, 3, Count / 2, logits, run.Put(0, 69, 3, 3, -100, 7), run.Put(0, 70, 80, (Count / 2) - 3), scalars,
                     run.Output(3), run.Output(1), run.Output(Count)),
                 .. Losses.BinaryCrossEntropy(
                     run.Device, Rows, Count, logits, run.Put([.. Enumerable.Range(0, Rows * Count).Select(i => (float)(i % 3 % 2))]),
