@@ -46,6 +46,7 @@ internal sealed class PredictCommand : EngineCommand
     {
         Description = "Let a file that --output names give way to the new one.",
     };
+
     private readonly Option<string?> dtype = CommonOptions.Dtype("the run's dtype, else auto");
     private readonly DeviceChoice device;
 
@@ -90,8 +91,7 @@ internal sealed class PredictCommand : EngineCommand
         {
             throw new ConfigurationException(
                 $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; "
-                    + "'engine eval' gives "
-                + "its loss and perplexity, 'engine generate' texts.");
+                    + "'engine eval' gives its loss and perplexity, 'engine generate' texts.");
         }
 
         string? path = arguments.GetValue(output);

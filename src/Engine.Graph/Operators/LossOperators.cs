@@ -1,13 +1,24 @@
+using Engine.Devices;
 using Engine.Kernels;
 
 namespace Engine.Graph.Operators;
 
 /// <summary>
-/// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars; outputs loss [1], row losses [rows] and,
-/// for training, the gradient by the logits, already times the loss scale. A fourth input are the class weights, where there are some.
+/// A mean loss with outputs loss [1], row losses [rows] and, for training, the gradient by the first input, already times the loss scale.
 /// </summary>
-/// <param name="classes">Classes of a row; null: the logits' columns. Else the logits of a row's classes follow one another.</param>
-internal sealed class CrossEntropyOperator(bool withGradient, double labelSmoothing, int? classes = null) : Operator
+internal abstract class LossOperator(bool withGradient) : Operator
+{
+    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+
+    /// <summary>Where the gradient goes; null in an evaluation.</summary>
+    protected BufferView<float>? OutputGradient(Lowering lowering) => withGradient ? lowering.Output<float>(2) : null;
+}
+
+/// <summary>
+/// Mean cross-entropy; inputs logits [rows, classes], labels int32 [rows], step scalars. A fourth input are the class weights, where there
+/// are some.
+/// </summary>
+internal sealed class CrossEntropyOperator(bool withGradient, double labelSmoothing) : LossOperator(withGradient)
 {
     private const int WeightsInput = 3;
 
@@ -15,29 +26,25 @@ internal sealed class CrossEntropyOperator(bool withGradient, double labelSmooth
 
     public override void Lower(Lowering lowering)
     {
-        Shape logits = lowering.Node.Inputs[0].Shape;
-        int columns = classes ?? logits.Columns;
+        // The logits of a row's classes follow one another, in one row of the tensor or in several.
+        long rows = lowering.Node.Outputs[1].Shape.Count;
         lowering.Emit(Losses.CrossEntropy(
             lowering.Device,
-            (int)(logits.Count / columns),
-            columns,
+            (int)rows,
+            (int)(lowering.Node.Inputs[0].Shape.Count / rows),
             lowering.Input<float>(0),
             lowering.Input<int>(1),
             lowering.Input<float>(2),
             lowering.Output<float>(1),
             lowering.Output<float>(0),
-            withGradient ? lowering.Output<float>(2) : null,
+            OutputGradient(lowering),
             new CrossEntropyOptions(
                 (float)labelSmoothing, lowering.Node.Inputs.Count > WeightsInput ? lowering.Input<float>(WeightsInput) : null)));
     }
-
-    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 }
 
-/// <summary>
-/// Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars; outputs as <see cref="CrossEntropyOperator"/>.
-/// </summary>
-internal sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
+/// <summary>Mean squared error; inputs predictions [rows, 1], targets float32 [rows], step scalars.</summary>
+internal sealed class MeanSquaredErrorOperator(bool withGradient) : LossOperator(withGradient)
 {
     public override string Name => "MeanSquaredError";
 
@@ -49,16 +56,11 @@ internal sealed class MeanSquaredErrorOperator(bool withGradient) : Operator
         lowering.Input<float>(2),
         lowering.Output<float>(1),
         lowering.Output<float>(0),
-        withGradient ? lowering.Output<float>(2) : null));
-
-    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+        OutputGradient(lowering)));
 }
 
-/// <summary>
-/// Mean binary cross-entropy; inputs logits [rows, classes], targets float32 [rows * classes], step scalars; outputs as
-/// <see cref="CrossEntropyOperator"/>.
-/// </summary>
-internal sealed class BinaryCrossEntropyOperator(bool withGradient) : Operator
+/// <summary>Mean binary cross-entropy; inputs logits [rows, classes], targets float32 [rows * classes], step scalars.</summary>
+internal sealed class BinaryCrossEntropyOperator(bool withGradient) : LossOperator(withGradient)
 {
     public override string Name => "BinaryCrossEntropy";
 
@@ -71,16 +73,13 @@ internal sealed class BinaryCrossEntropyOperator(bool withGradient) : Operator
         lowering.Input<float>(2),
         lowering.Output<float>(1),
         lowering.Output<float>(0),
-        withGradient ? lowering.Output<float>(2) : null));
-
-    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+        OutputGradient(lowering)));
 }
 
 /// <summary>
-/// Mean cross-entropy of spans; inputs logits [tokens, 2], labels int32 [rows * 2], row starts int32 [rows + 1], step scalars; outputs loss
-/// [1], row losses [rows] and, for training, the gradient by the logits, already times the loss scale.
+/// Mean cross-entropy of spans; inputs logits [tokens, 2], labels int32 [rows * 2], row starts int32 [rows + 1], step scalars.
 /// </summary>
-internal sealed class SpanCrossEntropyOperator(bool withGradient) : Operator
+internal sealed class SpanCrossEntropyOperator(bool withGradient) : LossOperator(withGradient)
 {
     public override string Name => "SpanCrossEntropy";
 
@@ -94,9 +93,7 @@ internal sealed class SpanCrossEntropyOperator(bool withGradient) : Operator
         lowering.Input<float>(3),
         lowering.Output<float>(1),
         lowering.Output<float>(0),
-        withGradient ? lowering.Output<float>(2) : null));
-
-    public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
+        OutputGradient(lowering)));
 }
 
 /// <summary>The mean loss of each sample; inputs losses, labels [places], start [rows + 1]; output [rows].</summary>
@@ -134,7 +131,7 @@ internal static class LossExtensions
         RequireSmoothing(labelSmoothing);
         return classWeights is null || classWeights.Shape.Count == logits.Shape.Columns
             ? graph.Loss(
-                new CrossEntropyOperator(withGradient, labelSmoothing, classes), logits,
+                new CrossEntropyOperator(withGradient, labelSmoothing), logits,
                 labels, classWeights is null ? [scalars] : [scalars, classWeights],
                 withGradient, rows: (int)(logits.Shape.Count / (classes ?? logits.Shape.Columns)))
             : throw new ArgumentException($"{logits} needs {logits.Shape.Columns} class weights, not {classWeights}.");
@@ -167,8 +164,8 @@ internal static class LossExtensions
             throw new ArgumentException($"{logits} needs two columns, and {2L * rows} labels, not {labels}.");
         }
 
-        Shape[] shapes = withGradient ? [new Shape(1), new Shape(rows), logits.Shape] : [new Shape(1), new Shape(rows)];
-        return graph.Add(new SpanCrossEntropyOperator(withGradient), [logits, labels, rowStart, scalars], shapes)[0];
+        return graph.Add(
+            new SpanCrossEntropyOperator(withGradient), [logits, labels, rowStart, scalars], Outputs(rows, logits, withGradient))[0];
     }
 
     internal static void RequireSmoothing(double labelSmoothing)
@@ -178,7 +175,7 @@ internal static class LossExtensions
     }
 
     private static Tensor Loss(
-        this GraphBuilder graph, Operator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient,
+        this GraphBuilder graph, LossOperator @operator, Tensor predictions, Tensor labels, Tensor[] constants, bool withGradient,
         int targetsOfRow = 1, int? rows = null)
     {
         int count = rows ?? predictions.Shape.Rows;
@@ -187,9 +184,9 @@ internal static class LossExtensions
             throw new ArgumentException($"{predictions} needs {(long)count * targetsOfRow} labels, not {labels}.");
         }
 
-        Shape[] shapes = withGradient
-            ? [new Shape(1), new Shape(count), predictions.Shape]
-            : [new Shape(1), new Shape(count)];
-        return graph.Add(@operator, [predictions, labels, .. constants], shapes)[0];
+        return graph.Add(@operator, [predictions, labels, .. constants], Outputs(count, predictions, withGradient))[0];
     }
+
+    private static Shape[] Outputs(int rows, Tensor predictions, bool withGradient) =>
+        withGradient ? [new Shape(1), new Shape(rows), predictions.Shape] : [new Shape(1), new Shape(rows)];
 }

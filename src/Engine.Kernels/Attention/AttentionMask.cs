@@ -3,26 +3,9 @@ namespace Engine.Kernels;
 /// <summary>What attention's kernels share: which keys a query sees, the cap of its scores, and the dropout of its weights.</summary>
 internal static class AttentionMask
 {
-    /// <summary>The first key of the segment that a query sees.</summary>
+    /// <summary>The first key of the segment that a query sees; those behind it see none before, since positions rise.</summary>
     public static int FirstKey(ArrayView<int> queryPosition, int query, [Specialize] int window) =>
         window > 0 ? Math.Max(queryPosition[query] - window + 1, 0) : 0;
-
-    /// <summary>The first key of the segment that any of these queries sees, one at least; they lie in order.</summary>
-    public static int FirstKey(ArrayView<int> queryPosition, int firstQuery, int queries, [Specialize] int window)
-    {
-        if (window == 0)
-        {
-            return 0;
-        }
-
-        int first = FirstKey(queryPosition, firstQuery, window);
-        for (int i = 1; i < queries; i++)
-        {
-            first = Math.Min(first, FirstKey(queryPosition, firstQuery + i, window));
-        }
-
-        return first;
-    }
 
     /// <summary>The end of the keys of the segment that a query sees.</summary>
     public static int VisibleKeys(

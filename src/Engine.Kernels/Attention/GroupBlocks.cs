@@ -54,7 +54,7 @@ internal struct GroupQueries
             : 0;
         if (window > 0 && block.Count > 0)
         {
-            block.FirstKey = AttentionMask.FirstKey(of.QueryPosition, block.First, block.Count, window);
+            block.FirstKey = AttentionMask.FirstKey(of.QueryPosition, block.First, window);
         }
 
         return block;
@@ -124,8 +124,7 @@ internal struct GroupKeys
         {
             // Queries in order see keys in order: behind the first block that sees only later keys, none sees any of these.
             int seeing = query;
-            while (seeing < end && AttentionMask.FirstKey(of.QueryPosition, seeing, Math.Min(size, end - seeing), window)
-                < block.First + block.Count)
+            while (seeing < end && AttentionMask.FirstKey(of.QueryPosition, seeing, window) < block.First + block.Count)
             {
                 seeing += size;
             }

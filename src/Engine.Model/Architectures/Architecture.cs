@@ -8,7 +8,9 @@ namespace Engine.Model.Architectures;
 /// <summary>How Transformers initialises a parameter that no checkpoint gives.</summary>
 internal enum ParameterInitialization
 {
-    /// <summary>Normal with mean 0 and the config's <c>initializer_range</c> as deviation.</summary>
+    /// <summary>
+    /// Normal with mean 0 and the config's <c>initializer_range</c> as deviation, or the share of it that the parameter has.
+    /// </summary>
     Normal,
 
     Zeros,
@@ -33,6 +35,9 @@ internal sealed record ParameterSpec(string Name, Shape Shape, ParameterInitiali
 
     /// <summary>A matrix that checkpoints hold the other way round: [in, out], as Transformers' Conv1D does.</summary>
     public bool Transposed { get; init; }
+
+    /// <summary>The share of <c>initializer_range</c> that is the deviation of what is drawn.</summary>
+    public double Deviation { get; init; } = 1;
 
     /// <summary>A matrix [rows, columns], drawn from a normal distribution.</summary>
     internal static ParameterSpec Weight(string module, int rows, int columns) =>

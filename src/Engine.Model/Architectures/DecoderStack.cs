@@ -87,7 +87,7 @@ internal sealed class DecoderStack(DecoderConfig config)
         }
 
         bool local = config.LocalLayers[layer];
-        int rotary = local && config.Rotaries.Count > 1 ? 1 : 0;
+        int rotary = local ? config.Rotaries.Count - 1 : 0; // The last is of layers with a window, where these have their own.
         Tensor attended = forward.CausalAttention(
             forward.Rotary(q, config.HeadDim, rotary), forward.Rotary(k, config.HeadDim, rotary), v, config.NumAttentionHeads,
             config.NumKeyValueHeads, config.AttentionDropout,
@@ -185,6 +185,8 @@ internal sealed class DecoderStack(DecoderConfig config)
     {
         string attention = $"{Prefix}layers.{layer}.self_attn", feedForward = $"{Prefix}layers.{layer}.mlp";
         int hidden = config.HiddenSize, inner = config.IntermediateSize;
+
+        // In Transformers' definition order, which numbers the layers' noise: where projections are fused, the output's comes first.
         LinearSpec[] output = [new($"{attention}.o_proj", hidden, QueryColumns)];
         LinearSpec[] down = [new($"{feedForward}.down_proj", hidden, inner)];
         return layers.Fused

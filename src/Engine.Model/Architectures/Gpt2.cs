@@ -115,10 +115,13 @@ internal abstract class Gpt2Architecture(Gpt2Config config) : Architecture
         }
     }
 
-    private static ParameterSpec[] Transposed(LinearSpec linear)
+    /// <summary>Matrices that end in a residual sum start smaller, by the root of the number of these sums (section 2.3).</summary>
+    private ParameterSpec[] Transposed(LinearSpec linear)
     {
         ParameterSpec[] parameters = ParameterSpec.Linear(linear);
-        return [parameters[0] with { Transposed = true }, parameters[1]];
+        bool endsInSum = linear.Module.EndsWith(".c_proj", StringComparison.Ordinal);
+        double deviation = endsInSum ? 1 / Math.Sqrt(2.0 * Config.NumHiddenLayers) : 1;
+        return [parameters[0] with { Transposed = true, Deviation = deviation }, parameters[1]];
     }
 
     private LinearSpec[] LayerLinears(int layer)

@@ -413,7 +413,7 @@ internal static class ModelWeights
                 new PhiloxGenerator(seed, RandomStream.Initialization, (uint)index).FillNormals(normals);
                 for (int i = 0; i < values.Length; i++)
                 {
-                    values[i] = (float)(architecture.InitializerRange * normals[i]);
+                    values[i] = (float)(architecture.InitializerRange * spec.Deviation * normals[i]);
                 }
 
                 break;

@@ -102,13 +102,14 @@ public sealed class ModelEvaluation
     private static (ExampleSet Rows, bool IsHeldOut) ReadExamples(TrainedModel model, EvaluationSetup setup)
     {
         DataConfiguration data = setup.Data.Labelled(model.Run?.Data, "evaluate on");
-        RunConfiguration run = model.Run ?? new RunConfiguration
-        {
-            Model = model.Model,
-            Task = GivenAdapter.TaskOf(ModelFolder.Open(model.Model).CreateClassifier(
-                model.Adapter, ModelFolder.Open(model.Model).ClassifierHead(model.Adapter)).Head),
-        };
+        RunConfiguration run = model.Run ?? new RunConfiguration { Model = model.Model, Task = TaskOf(model) };
         return ((run with { Data = data }).ReadValidationExamples()!, data.Validation is null);
+    }
+
+    private static TaskKind TaskOf(TrainedModel model)
+    {
+        ModelFolder folder = ModelFolder.Open(model.Model);
+        return GivenAdapter.TaskOf(folder.CreateClassifier(model.Adapter, folder.ClassifierHead(model.Adapter)).Head);
     }
 
     private static LanguageModelData ReadTexts(TrainedModel model, RunConfiguration run, EvaluationSetup setup) => LanguageModelData.Read(

@@ -76,13 +76,14 @@ internal sealed class PredictionFile
     /// <exception cref="IOException">The file could not be written; what was there stays.</exception>
     public IReadOnlyList<string> Write(IEnumerable<Prediction> predictions, IReadOnlyList<string>? labels)
     {
-        string[] wanted = labels is null ? [Prediction] : IsJson ? [Prediction, Probability, Probabilities] : [Prediction, Probability];
+        bool hasAll = labels is not null && IsJson;
+        string[] wanted = labels is null ? [Prediction] : hasAll ? [Prediction, Probability, Probabilities] : [Prediction, Probability];
         string[] names = [.. wanted.Select(Free)];
         string[] lines =
         [
             .. IsJson ? [] : new[] { Joined([.. columns.Concat(names).Select(name => Field(name, new DataPlace(path, 1)))]) },
-            .. starts.Zip(predictions, (start, prediction) => Line(start, names.Zip(Values(prediction, labels), (name, value) =>
-                new ColumnValue(name, value.Text, value.IsJson)))),
+            .. starts.Zip(predictions, (start, prediction) => Line(start, names.Zip(
+                Values(prediction, labels, hasAll), (name, value) => new ColumnValue(name, value.Text, value.IsJson)))),
         ];
         AtomicFile.Write(path, stream =>
         {
@@ -104,12 +105,18 @@ internal sealed class PredictionFile
             ? [new ColumnValue(TextColumn, row.Text), new ColumnValue(PairColumn, pair)]
             : [new ColumnValue(TextColumn, row.Text)]);
 
-    private static IEnumerable<(string Text, bool IsJson)> Values(Prediction prediction, IReadOnlyList<string>? labels)
+    private static IEnumerable<(string Text, bool IsJson)> Values(Prediction prediction, IReadOnlyList<string>? labels, bool hasAll)
     {
-        string number = prediction.Probability.ToString(CultureInfo.InvariantCulture);
-        return labels is null
-            ? [(number, true)]
-            : [(prediction.Label!, false), (number, true), (JsonSerializer.Serialize(Scores(prediction, labels), Relaxed), true)];
+        if (labels is not null)
+        {
+            yield return (prediction.Label!, false);
+        }
+
+        yield return (prediction.Probability.ToString(CultureInfo.InvariantCulture), true);
+        if (hasAll)
+        {
+            yield return (JsonSerializer.Serialize(Scores(prediction, labels!), Relaxed), true);
+        }
     }
 
     private static OrderedDictionary<string, double> Scores(Prediction prediction, IReadOnlyList<string> labels) =>

@@ -42,9 +42,6 @@ public sealed class Trainer : IDisposable
     private double? lossRise;
     private IReadOnlyDictionary<string, double>? latest;
 
-    /// <summary>The class that the last evaluation took every row for, though rows have several; else null.</summary>
-    private int? onlyClass;
-
     /// <summary>
     /// Takes the run's folder, which is held until the trainer is disposed, then reads the run's data and plans it; nothing is allocated on
     /// the device or written yet.
@@ -346,7 +343,8 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        latest = MetricsOf(validation, cancellationToken);
+        EvaluationResult found = ResultOf(validation, cancellationToken);
+        latest = found.Metrics;
         double loss = latest[TaskMetrics.Loss];
         bool isBest = state.Step > 0 && prepared.Tasks is null
             && best.Report((int)state.Step, double.IsFinite(loss) ? latest[best.Metric] : double.NaN);
@@ -372,10 +370,10 @@ public sealed class Trainer : IDisposable
         IReadOnlyDictionary<string, double> shown = prepared.Tasks is null
             ? latest
             : latest.Where(metric => double.IsFinite(metric.Value)).ToDictionary();
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Note(loss, isBest) });
+        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Note(loss, isBest, found.OnlyClass) });
     }
 
-    private IReadOnlyDictionary<string, double> MetricsOf(Evaluator validation, CancellationToken cancellationToken)
+    private EvaluationResult ResultOf(Evaluator validation, CancellationToken cancellationToken)
     {
         using Activity? activity = TrainingTelemetry.Start("evaluate", run.Output);
         try
@@ -383,9 +381,8 @@ public sealed class Trainer : IDisposable
             EvaluationResult found = prepared.Tasks is { } tasks
                 ? new EvaluationResult(SeenMetrics(tasks, cancellationToken), [])
                 : validation.Evaluate(Session.Evaluate, cancellationToken);
-            onlyClass = found.OnlyClass;
             TrainingTelemetry.Evaluated(run.Output, found.Metrics);
-            return found.Metrics;
+            return found;
         }
         catch (TrainingException exception) when (state.Step > 0)
         {
@@ -407,7 +404,7 @@ public sealed class Trainer : IDisposable
         return metrics;
     }
 
-    private string? Note(double loss, bool isBest)
+    private string? Note(double loss, bool isBest, int? onlyClass)
     {
         string? onlyLabel = state.Step > 0 && onlyClass is { } only ? prepared.Data.Architecture.ModelConfig.Labels.Names[only] : null;
         return EvaluationNote.Of(best.Metric, loss, isBest, state.MetricsBefore?[TaskMetrics.Loss], onlyLabel);
@@ -424,7 +421,7 @@ public sealed class Trainer : IDisposable
                 ModelWeights.Upload(file[name], value);
             }
 
-            latest = prepared.Data.Validation is { } validation ? MetricsOf(validation, cancellationToken) : null;
+            latest = prepared.Data.Validation is { } validation ? ResultOf(validation, cancellationToken).Metrics : null;
         }
         else if ((run.EvalStrategy ?? IntervalStrategy.No) == IntervalStrategy.No && prepared.Tasks is null)
         {

@@ -34,7 +34,7 @@ public sealed class SimulatedCardTests
     public void Products_agree(MatMulLayout layout, ElementType type, int n, int k, bool inCopies) => Run(ProductKernels, card =>
     {
         var shape = new MatMulShape(65, n, k, layout) { Alpha = -0.75f, StrideC = 80, Activation = ActivationKind.GeluErf };
-        MatMulTests.CheckMatrixUnits(card, shape, true, type);
+        MatMulCheck.MatrixUnits(card, shape, true, type);
         Assert.Equal(inCopies, InCopies(card.Ran[^1]));
     });
 

@@ -103,12 +103,12 @@ public sealed class MatMulVendorTests
             foreach (ActivationKind activation in Enum.GetValues<ActivationKind>())
             {
                 var shape = new MatMulShape(m, n, k, layout) { Activation = activation };
-                MatMulTests.CheckFloat32(name, shape, false);
-                MatMulTests.CheckFloat32(
+                MatMulCheck.Float32(name, shape, false);
+                MatMulCheck.Float32(
                     name,
                     shape with { Alpha = -0.75f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7, Beta = 1f },
                     true);
-                MatMulTests.CheckFloat32(
+                MatMulCheck.Float32(
                     name, shape with { Batch = 3, BatchStrideA = (m * k) + 2, BatchStrideB = 0, BatchStrideC = (m * n) + 11 }, true);
             }
         }
@@ -123,12 +123,12 @@ public sealed class MatMulVendorTests
             foreach ((int m, int n, int k) in new[] { (17, 33, 7), (64, 64, 32), (130, 72, 513), (256, 768, 768) })
             {
                 var shape = new MatMulShape(m, n, k, layout);
-                MatMulTests.CheckProducts(TestDevices.Open(name), shape, false, type);
-                MatMulTests.CheckProducts(
+                MatMulCheck.Rounded(TestDevices.Open(name), shape, false, type);
+                MatMulCheck.Rounded(
                     TestDevices.Open(name),
                     shape with { Alpha = -0.75f, Beta = 1f, StrideA = shape.ColumnsA + 3, StrideB = shape.ColumnsB + 5, StrideC = n + 7 },
                     false, type);
-                MatMulTests.CheckProducts(TestDevices.Open(name), shape with { Activation = ActivationKind.GeluErf }, true, type);
+                MatMulCheck.Rounded(TestDevices.Open(name), shape with { Activation = ActivationKind.GeluErf }, true, type);
             }
         }
     }

@@ -64,7 +64,7 @@ public sealed class DecoderFamilyTests
         Numbers.Near(logits, run.Logits[..logits.Length], 3e-5, 3e-5);
         Assert.Equal(Loss(), run.Loss, 1e-5);
 
-        // Central differences of a step of 1e-4 along unit directions leave 1e-7; the rest is float32.
+        // Central differences of a step of 1e-4 along unit directions leave 1e-7, and float32 3e-6 of a typical slope, on cpu and PoCL.
         const double Step = 1e-4;
         Assert.All(architecture.Parameters, spec =>
         {
@@ -84,10 +84,12 @@ public sealed class DecoderFamilyTests
             double slope = (Along(Step) - Along(-Step)) / (2 * Step);
             start.CopyTo(values, 0);
             Variable gradient = loaded.Model.Trainables!.Entries.Single(entry => entry.Name == spec.Name).Value.Gradient!;
-            double actual = gradient.View<float>().ToArray().Zip(direction, (g, d) => g * d / norm).Sum();
+            float[] all = gradient.View<float>().ToArray();
+            double actual = all.Zip(direction, (g, d) => g * d / norm).Sum();
+            double typical = Math.Sqrt(all.Sum(value => (double)value * value) / all.Length);
 
             // The padding token's embedding has no gradient, and no text has that token.
-            Assert.True(Math.Abs(slope - actual) <= 2e-5 + (2e-4 * Math.Abs(slope)), $"{spec.Name}: {actual}, not {slope}");
+            Assert.True(Math.Abs(slope - actual) <= 1e-6 + (2e-5 * typical), $"{spec.Name}: {actual}, not {slope}");
         });
 
         double Loss() => Texts.Where(text => text.Length > 1).Sum(text => (text.Length - 1) * reference.Loss(text))

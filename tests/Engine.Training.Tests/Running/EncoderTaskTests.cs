@@ -221,8 +221,7 @@ public sealed class EncoderTaskTests : IDisposable
         JsonNode[] evaluations = Evaluations("choices");
         Assert.Equal(["loss", "accuracy"], evaluations[0].AsObject().Select(pair => pair.Key).TakeLast(2));
 
-        // Which word goes with which question is too much for so small a model and so few steps; the loss falls all the same.
-        Assert.True(Number(evaluations[^1], "loss") < Number(evaluations[0], "loss"));
+        RequireLearned(evaluations);
 
         using var device = new CpuDevice();
         TrainedModel trained = TrainedModel.Resolve(tiny.File("choices"));
@@ -326,9 +325,9 @@ public sealed class EncoderTaskTests : IDisposable
     private void WriteChoices(string name, int first, int count) => File.WriteAllLines(
         tiny.File(name), Enumerable.Range(first, count).Select(i => new JsonObject
         {
-            ["question"] = i % 2 == 0 ? "the small animal" : "the small tool",
+            ["question"] = "the small animal",
             ["choices"] = new JsonArray(
-                [.. Enumerable.Range(0, 3).Select(j => (JsonNode)(j == i % 3 == (i % 2 == 0) ? Animals : Tools)[(i + j) % 6])]),
+                [.. Enumerable.Range(0, 3).Select(j => (JsonNode)(j == i % 3 ? Animals : Tools)[(i + j) % 6])]),
             ["label"] = i % 3,
         }.ToJsonString()));
 

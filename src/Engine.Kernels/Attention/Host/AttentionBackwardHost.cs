@@ -86,7 +86,7 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
         float* factorBuffer = scratch.Take(FactorBuffer);
         long at = (query0 * QueryStride) + (head * headSize);
         float* slopes = scratch.Take(KeyBlock);
-        if (VisibleKeys(query0, queries, block.Keys) > block.First && FirstKey(query0, queries) < block.First + count)
+        if (VisibleKeys(query0, queries, block.Keys) > block.First && FirstKey(query0) < block.First + count)
         {
             LeftBlock q = BlockProduct<T, TTile>.PackLeft(P.Q + at, QueryStride, queries, headSize, packed);
             BlockProduct<T, TTile>.Multiply(queries, count, headSize, q, block.Scores, scores, KeyBlock, Shape.Scale, false);
@@ -112,7 +112,6 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                 {
                     AttentionRows<T>.Multiply(gradients + (i * KeyBlock), slopes, seen);
                 }
-
             }
 
             RightBlock rows = BlockProduct<T, TTile>.PackRight(P.OutputGradient + at, QueryStride, headSize, queries, rowBuffer);

@@ -46,7 +46,7 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
         new Span<float>(sum, queries).Clear();
         int key0 = P.KeyStart[row], keys = P.KeyStart[row + 1] - key0;
         int visible = VisibleKeys(query0, queries, keys);
-        int start = FirstKey(query0, queries);
+        int start = FirstKey(query0);
         for (int first = start; first < visible; first += KeyBlock)
         {
             int count = Math.Min(KeyBlock, visible - first);

@@ -106,20 +106,8 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
         return mask.Factors((((query * Shape.Heads) + head) * Shape.DropoutPitch) + firstKey, count, buffer);
     }
 
-    /// <summary>The first key of the segment that a query sees.</summary>
+    /// <summary>The first key of the segment that a query sees; those behind it see none before, since positions rise.</summary>
     protected int FirstKey(int query) => Shape.Window > 0 ? Math.Max(P.QueryPosition[query] - Shape.Window + 1, 0) : 0;
-
-    /// <summary>The first key of the segment that any of these queries sees, one at least.</summary>
-    protected int FirstKey(int firstQuery, int queries)
-    {
-        int first = FirstKey(firstQuery);
-        for (int i = 1; Shape.Window > 0 && i < queries; i++)
-        {
-            first = Math.Min(first, FirstKey(firstQuery + i));
-        }
-
-        return first;
-    }
 
     /// <summary>The end of the keys of the segment that a query sees.</summary>
     protected int VisibleKeys(int query, int keys) => Shape.Causal || Shape.Window > 0
