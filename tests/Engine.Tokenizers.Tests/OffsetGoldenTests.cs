@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Engine.Tests;
 
@@ -25,6 +26,11 @@ public sealed class OffsetGoldenTests
 
     public static TheoryData<string> Components { get; } = new(s_components.Keys);
 
+    private static readonly Dictionary<string, JsonElement> s_unigrams =
+        Lines("unigram").ToDictionary(line => line.GetProperty("name").GetString()!);
+
+    public static TheoryData<string> Unigrams { get; } = new(s_unigrams.Keys);
+
     [SharedTheory]
     [MemberData(nameof(Published))]
     public void Published_tokenizer_gives_the_ids_and_offsets_of_Hugging_Face(string name, string file) =>
@@ -40,6 +46,19 @@ public sealed class OffsetGoldenTests
     {
         JsonElement line = s_components[name];
         Check(TestTokenizer.OfJson(line.GetProperty("tokenizer").GetRawText()), line.GetProperty("cases").EnumerateArray());
+    }
+
+    /// <summary>As XLM-RoBERTa, T5 and DeBERTa-v3 have them, with bytes, and with scores of which many are equal.</summary>
+    [Theory]
+    [MemberData(nameof(Unigrams))]
+    public void Unigram_model_gives_the_ids_offsets_and_texts_of_Hugging_Face(string name)
+    {
+        JsonElement line = s_unigrams[name];
+        Tokenizer tokenizer = TestTokenizer.OfJson(line.GetProperty("tokenizer").GetRawText().Replace(
+            "\"nmt_nfkc\"", $"\"{Convert.ToBase64String(Charsmap())}\"", StringComparison.Ordinal));
+        Check(tokenizer, line.GetProperty("cases").EnumerateArray());
+        Assert.All(line.GetProperty("cases").EnumerateArray(), one => Assert.Equal(
+            one.GetProperty("decoded").GetString(), tokenizer.Decode(GoldenTokenizerTests.Ints(one, "ids"), skipSpecialTokens: true)));
     }
 
     /// <summary>Places come from where a character stands, so that one without a token moves none of those after it.</summary>
@@ -71,6 +90,16 @@ public sealed class OffsetGoldenTests
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "Goldens");
         return File.ReadLines(Path.Combine(folder, $"{name}.jsonl")).Select(line => JsonDocument.Parse(line).RootElement);
+    }
+
+    /// <summary>SentencePiece's table of <c>nmt_nfkc</c>.</summary>
+    internal static byte[] Charsmap()
+    {
+        using FileStream file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Goldens", "nmt_nfkc.charsmap.gz"));
+        using var table = new GZipStream(file, CompressionMode.Decompress);
+        using var bytes = new MemoryStream();
+        table.CopyTo(bytes);
+        return bytes.ToArray();
     }
 
     private static void Check(Tokenizer tokenizer, IEnumerable<JsonElement> cases)

@@ -19,8 +19,8 @@ public sealed class TokenizerFileTests
     }
 
     [Theory]
-    [InlineData("""{"model": {"type": "Unigram", "vocab": {"a": 0}}}""", "Unigram")]
-    [InlineData("""{"model": MODEL, "normalizer": {"type": "Precompiled"}}""", "Precompiled")]
+    [InlineData("""{"model": {"type": "WordLevel", "vocab": {"a": 0}}}""", "WordLevel")]
+    [InlineData("""{"model": MODEL, "normalizer": {"type": "Nmt"}}""", "Nmt")]
     [InlineData("""{"model": MODEL, "normalizer": {"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}}""", "Regex")]
     [InlineData("""{"model": MODEL, "pre_tokenizer": {"type": "UnicodeScripts"}}""", "UnicodeScripts")]
     [InlineData(

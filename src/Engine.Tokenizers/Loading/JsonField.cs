@@ -52,6 +52,9 @@ internal readonly record struct JsonField(string File, string Path, JsonElement 
     public int Integer() =>
         Kind == JsonValueKind.Number && Value.TryGetInt32(out int number) ? number : throw Wrong("an integer");
 
+    public double Number() =>
+        Kind == JsonValueKind.Number && Value.TryGetDouble(out double number) ? number : throw Wrong("a number");
+
     public bool Flag() => Kind switch
     {
         JsonValueKind.True => true,

@@ -9,7 +9,7 @@ internal static class NormalizerJson
     public const string BertType = "BertNormalizer";
 
     private static readonly string[] s_known =
-        [BertType, "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence", "Strip"];
+        [BertType, "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Precompiled", "Prepend", "Replace", "Sequence", "Strip"];
 
     public static INormalizer Read(JsonField field)
     {
@@ -22,8 +22,9 @@ internal static class NormalizerJson
             "NFD" => new UnicodeFormNormalizer(NormalizationForm.FormD),
             "NFKC" => new UnicodeFormNormalizer(NormalizationForm.FormKC),
             "NFKD" => new UnicodeFormNormalizer(NormalizationForm.FormKD),
+            "Precompiled" => Precompiled(field.Get("precompiled_charsmap")),
             "Prepend" => new PrependNormalizer(field.Get("prepend").Text()),
-            "Replace" => new ReplaceNormalizer(Literal(field.Get("pattern")), field.Get("content").Text()),
+            "Replace" => Replace(field.Get("pattern"), field.Get("content").Text()),
             "Sequence" => new SequenceNormalizer([.. field.Get("normalizers").Items().Select(Read)]),
             "Strip" => new StripNormalizer(field.Get("strip_left").Flag(), field.Get("strip_right").Flag()),
             _ => throw type.Unknown("a normalizer", s_known),
@@ -37,6 +38,33 @@ internal static class NormalizerJson
         return new BertNormalizer(
             field.Flag("clean_text", true), chinese ?? field.Flag("handle_chinese_chars", true),
             stripAccents ?? field.Flag("strip_accents", lower), lower);
+    }
+
+    private static INormalizer Replace(JsonField pattern, string content) =>
+        pattern.Find("Regex") is not JsonField regex ? new ReplaceNormalizer(Literal(pattern), content)
+            : regex.Text() == BlankRunsNormalizer.Pattern ? new BlankRunsNormalizer(content)
+            : throw regex.Unknown("a regular expression to replace", [$"\"{BlankRunsNormalizer.Pattern}\""]);
+
+    private static PrecompiledNormalizer Precompiled(JsonField field)
+    {
+        byte[] table;
+        try
+        {
+            table = Convert.FromBase64String(field.Text());
+        }
+        catch (FormatException)
+        {
+            throw field.Wrong("a table in base64");
+        }
+
+        try
+        {
+            return new PrecompiledNormalizer(table);
+        }
+        catch (InvalidDataException error)
+        {
+            throw new InvalidDataException($"{field.File}: {field.Path}: {error.Message}.", error);
+        }
     }
 
     /// <summary>The text of a pattern that has to be literal and not empty.</summary>

@@ -3,7 +3,8 @@ namespace Engine.Tokenizers;
 /// <summary>Reads the <c>pre_tokenizer</c> of a tokenizer.json.</summary>
 internal static class PreTokenizerJson
 {
-    private static readonly string[] s_known = ["BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Sequence", "Split"];
+    private static readonly string[] s_known =
+        ["BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Sequence", "Split", "WhitespaceSplit"];
 
     /// <param name="field">The object.</param>
     /// <param name="byteLevel">Whether the model is to see bytes.</param>
@@ -20,6 +21,7 @@ internal static class PreTokenizerJson
             "Metaspace" => Metaspace(field),
             "Sequence" => Sequence(field, out byteLevel),
             "Split" => Split(field),
+            "WhitespaceSplit" => new WhitespaceSplitPreTokenizer(),
             _ => throw type.Unknown("a pre-tokenizer", s_known),
         };
     }

@@ -15,6 +15,8 @@ internal sealed class TokenizerConfig
     {
         ["bert"] = "BertTokenizer",
         ["roberta"] = "RobertaTokenizer",
+        ["distilbert"] = "DistilBertTokenizer",
+        ["xlm-roberta"] = "XLMRobertaTokenizer",
         ["gpt2"] = "GPT2Tokenizer",
         ["llama"] = "LlamaTokenizer",
         ["qwen2"] = "Qwen2Tokenizer",

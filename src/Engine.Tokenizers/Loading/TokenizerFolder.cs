@@ -8,6 +8,9 @@ internal static class TokenizerFolder
         ModelConfigName = "config.json", AddedTokensName = "added_tokens.json", VocabularyName = "vocab.json", MergesName = "merges.txt",
         WordPieceName = "vocab.txt";
 
+    /// <summary>What Transformers calls the models of SentencePiece.</summary>
+    private static readonly string[] SentencePieceNames = ["tokenizer.model", "sentencepiece.bpe.model", "spiece.model", "spm.model"];
+
     /// <summary>Whether a folder holds the files of a tokenizer.</summary>
     public static bool Holds(string folder)
     {
@@ -48,8 +51,8 @@ internal static class TokenizerFolder
         {
             throw new FileNotFoundException(
                 $"{folder} holds no tokenizer: expected {TokenizerJsonName}, or {VocabularyName} with {MergesName}, or {WordPieceName}."
-                + (File.Exists(Path.Combine(folder, "tokenizer.model"))
-                    ? " Its tokenizer.model (SentencePiece) is not supported; save it as tokenizer.json with Transformers."
+                + (SentencePieceNames.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) is { } found
+                    ? $" Its {found} (SentencePiece) is not supported; save it as tokenizer.json with Transformers."
                     : ""));
         }
 

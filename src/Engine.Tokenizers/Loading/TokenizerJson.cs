@@ -58,23 +58,41 @@ internal static class TokenizerJson
     {
         // Files of 2020 do not name the type; the format then goes by the properties.
         string type = model.Find("type")?.Text()
-            ?? (model.Find("merges") is not null ? "BPE" : model.Find("max_input_chars_per_word") is not null ? "WordPiece" : "none");
-        Vocabulary vocabulary = new([.. VocabularyFiles.ReadEntries(model.Get("vocab"))], model.File);
+            ?? (model.Find("merges") is not null ? "BPE"
+                : model.Find("max_input_chars_per_word") is not null ? "WordPiece"
+                : model.Find("unk_id") is not null ? "Unigram" : "none");
         switch (type)
         {
             case "BPE":
-                return ReadBpe(model, vocabulary, byteLevel);
-            case "WordPiece" when byteLevel:
+                return ReadBpe(model, Entries(), byteLevel);
+            case "WordPiece" or "Unigram" when byteLevel:
                 throw new InvalidDataException(
-                    $"{model.File}: a ByteLevel pre_tokenizer before a WordPiece model is not supported; ByteLevel goes with BPE.");
+                    $"{model.File}: a ByteLevel pre_tokenizer before a {type} model is not supported; ByteLevel goes with BPE.");
             case "WordPiece":
                 return new WordPieceModel(
-                    vocabulary, model.Get("unk_token").Text(), model.Get("continuing_subword_prefix").Text(),
+                    Entries(), model.Get("unk_token").Text(), model.Get("continuing_subword_prefix").Text(),
                     model.Get("max_input_chars_per_word").Integer(), model.File);
+            case "Unigram":
+                return ReadUnigram(model);
             default:
                 throw new InvalidDataException(
-                    $"{model.File}: {model.Path}.type is \"{type}\", a model that is not supported; supported are BPE and WordPiece.");
+                    $"{model.File}: {model.Path}.type is \"{type}\", a model that is not supported; supported are BPE, Unigram and "
+                        + "WordPiece.");
         }
+
+        Vocabulary Entries() => new([.. VocabularyFiles.ReadEntries(model.Get("vocab"))], model.File);
+    }
+
+    private static UnigramModel ReadUnigram(JsonField model)
+    {
+        (string Token, double Score)[] entries = VocabularyFiles.ReadScored(model.Get("vocab"));
+        Vocabulary vocabulary = new([.. entries.Select((entry, id) => KeyValuePair.Create(entry.Token, id))], model.File);
+        JsonField unknown = model.Get("unk_id");
+        int id = unknown.Integer();
+        return id >= 0 && id < entries.Length
+            ? new UnigramModel(
+                vocabulary, [.. entries.Select(entry => entry.Score)], new UnigramOptions(id, model.Flag("byte_fallback", false)))
+            : throw unknown.Wrong($"the id of one of the {entries.Length} tokens");
     }
 
     private static BpeModel ReadBpe(JsonField model, Vocabulary vocabulary, bool byteLevel)

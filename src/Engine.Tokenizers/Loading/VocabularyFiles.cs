@@ -7,6 +7,30 @@ internal static class VocabularyFiles
     public static IEnumerable<KeyValuePair<string, int>> ReadEntries(JsonField vocabulary) =>
         vocabulary.Properties().Select(entry => KeyValuePair.Create(entry.Key, entry.Value.Integer()));
 
+    /// <summary>
+    /// Tokens with the logarithms of their probabilities from a JSON array of pairs; the id of a token is its place. As of
+    /// <see cref="JsonField.Properties"/> the places are not in the paths.
+    /// </summary>
+    public static (string Token, double Score)[] ReadScored(JsonField vocabulary)
+    {
+        if (vocabulary.Kind != System.Text.Json.JsonValueKind.Array)
+        {
+            throw vocabulary.Wrong("an array of pairs of a token and a number");
+        }
+
+        var entries = new (string, double)[vocabulary.Value.GetArrayLength()];
+        int id = 0;
+        foreach (System.Text.Json.JsonElement pair in vocabulary.Value.EnumerateArray())
+        {
+            JsonField Part(int place) => vocabulary with { Value = pair[place] };
+            entries[id++] = pair.ValueKind == System.Text.Json.JsonValueKind.Array && pair.GetArrayLength() == 2
+                ? (Part(0).Text(), Part(1).Number())
+                : throw (vocabulary with { Value = pair }).Wrong("a pair of a token and a number");
+        }
+
+        return entries;
+    }
+
     /// <summary>A merge as <c>"left right"</c> or <c>["left", "right"]</c>.</summary>
     public static TokenPair ReadMerge(JsonField merge)
     {

@@ -19,6 +19,8 @@ internal readonly record struct Token(int Id, int Start, int End);
 /// <summary>What one thread keeps between pieces: tokens of words met before, and working memory.</summary>
 internal sealed class EncodeScratch
 {
+    private BestPath[] paths = new BestPath[256];
+
     public WordCache Cache { get; } = new();
 
     public MergeQueue Merges { get; } = new();
@@ -29,4 +31,15 @@ internal sealed class EncodeScratch
 
     /// <summary>For each of <see cref="Characters"/> the character of the word whose byte it is.</summary>
     public (int Start, int End)[] Places { get; set; } = new (int, int)[256];
+
+    /// <summary>Room for the best ways to so many places.</summary>
+    public Span<BestPath> Paths(int count)
+    {
+        if (paths.Length < count)
+        {
+            paths = new BestPath[2 * count];
+        }
+
+        return paths.AsSpan(0, count);
+    }
 }

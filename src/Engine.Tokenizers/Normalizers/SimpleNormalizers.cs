@@ -38,6 +38,34 @@ internal sealed class ReplaceNormalizer(string pattern, string content) : INorma
     public void Normalize(AlignedText text) => text.Replace(pattern, content);
 }
 
+/// <summary><c>Replace</c> of runs of at least two blanks.</summary>
+internal sealed class BlankRunsNormalizer(string content) : INormalizer
+{
+    /// <summary>The regular expression that this is.</summary>
+    public const string Pattern = " {2,}";
+
+    public void Normalize(AlignedText text)
+    {
+        if (!text.Text.Contains("  ", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        TextRewriter output = new(text);
+        int done = 0;
+        while (text.Text.IndexOf("  ", done, StringComparison.Ordinal) is var start and >= 0)
+        {
+            int length = text.Text.AsSpan(start).IndexOfAnyExcept(' ');
+            output.Keep(done, start);
+            done = length < 0 ? text.Text.Length : start + length;
+            output.Append(content, done - 1);
+        }
+
+        output.Keep(done, text.Text.Length);
+        output.Apply();
+    }
+}
+
 /// <summary><c>Strip</c>: removes white space at the ends.</summary>
 internal sealed class StripNormalizer(bool left, bool right) : INormalizer
 {

@@ -17,6 +17,26 @@ internal sealed class ScannerPreTokenizer(PieceScanner scanner) : IPreTokenizer
     }
 }
 
+/// <summary><c>WhitespaceSplit</c>: words between white space.</summary>
+internal sealed class WhitespaceSplitPreTokenizer : IPreTokenizer
+{
+    public void Split(Piece piece, List<Piece> output)
+    {
+        ReadOnlySpan<char> text = piece.Span;
+        for (int start = 0, end; start < text.Length; start = end + 1)
+        {
+            for (end = start; end < text.Length && !char.IsWhiteSpace(text[end]); end++)
+            {
+            }
+
+            if (end > start)
+            {
+                output.Add(piece.Part(start, end));
+            }
+        }
+    }
+}
+
 /// <summary>What becomes of the delimiter that a <see cref="LiteralSplitPreTokenizer"/> finds.</summary>
 internal enum DelimiterBehavior
 {

@@ -370,7 +370,8 @@ public sealed class Trainer : IDisposable
         IReadOnlyDictionary<string, double> shown = prepared.Tasks is null
             ? latest
             : latest.Where(metric => double.IsFinite(metric.Value)).ToDictionary();
-        progress?.Report(new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Note(loss, isBest, found.OnlyClass) });
+        progress?.Report(
+            new TrainingProgress.Evaluated(state.Step, epochs, shown, isBest) { Warning = Note(loss, isBest, found.OnlyClass) });
     }
 
     private EvaluationResult ResultOf(Evaluator validation, CancellationToken cancellationToken)

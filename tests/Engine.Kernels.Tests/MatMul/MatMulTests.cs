@@ -127,7 +127,8 @@ public sealed class MatMulTests
         foreach ((int m, int n, int k) in SizesOn(name))
         {
             var dense = new MatMulShape(m, n, k, layout);
-            MatMulCheck.Product(name, dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 });
+            MatMulCheck.Product(
+                name, dense with { StrideA = dense.ColumnsA + 3, StrideB = dense.ColumnsB + 5, StrideC = n + 7, Beta = n % 2 });
         }
     }
 
