@@ -4,10 +4,11 @@ using Engine.Kernels;
 namespace Engine.Graph.Operators;
 
 /// <summary>
-/// Layer normalization; inputs x [rows, columns], weight, bias [columns]; outputs y, mean [rows], inverse deviation [rows].
+/// Layer normalization; inputs x [rows, columns], weight, [bias] [columns]; outputs y, mean [rows], inverse deviation [rows].
 /// Gradient contract: dX in one kernel with whatever is already summed for x; weight and bias sum into their gradient variables.
 /// </summary>
-internal sealed class LayerNormOperator(float epsilon) : Operator
+/// <param name="hasBias">There is a bias.</param>
+internal sealed class LayerNormOperator(float epsilon, bool hasBias) : Operator
 {
     public override string Name => "LayerNorm";
 
@@ -23,7 +24,7 @@ internal sealed class LayerNormOperator(float epsilon) : Operator
             epsilon,
             lowering.Input<float>(0),
             lowering.Input<float>(1),
-            lowering.Input<float>(2),
+            hasBias ? lowering.Input<float>(2) : null,
             lowering.Output<float>(0),
             lowering.Output<float>(1),
             lowering.Output<float>(2)));
@@ -36,16 +37,18 @@ internal sealed class LayerNormOperator(float epsilon) : Operator
         Tensor x = gradients.Saved(node.Inputs[0]);
         Tensor dy = gradients.OutputGradient();
         Variable? weightGradient = gradients.ParameterGradient(1);
-        Variable? biasGradient = gradients.ParameterGradient(2);
-        if (weightGradient is not null && biasGradient is not null)
-        {
-            graph.Add(
-                new LayerNormParameterGradientOperator(),
-                [x, node.Outputs[1], node.Outputs[2], dy, graph.Read(weightGradient), graph.Read(biasGradient)]);
-        }
-        else if (weightGradient is not null || biasGradient is not null)
+        Variable? biasGradient = hasBias ? gradients.ParameterGradient(2) : null;
+        if (hasBias && weightGradient is null != biasGradient is null)
         {
             throw new NotSupportedException($"{Name}: weight and bias of {node.Inputs[1].Name} must be trainable or frozen together.");
+        }
+
+        if (weightGradient is not null)
+        {
+            Tensor[] inputs = [x, node.Outputs[1], node.Outputs[2], dy, graph.Read(weightGradient)];
+            graph.Add(
+                new LayerNormParameterGradientOperator(hasBias),
+                biasGradient is null ? inputs : [.. inputs, graph.Read(biasGradient)]);
         }
 
         gradients.Contribute(0, existing => existing is null
@@ -78,8 +81,10 @@ internal sealed class LayerNormGradientOperator(bool hasAddend) : Operator
     }
 }
 
-/// <summary>Sums the gradients by weight and bias; inputs x, mean, inverse deviation, dY, the two gradient variables.</summary>
-internal sealed class LayerNormParameterGradientOperator : Operator
+/// <summary>
+/// Sums the gradients by weight and bias; inputs x, mean, inverse deviation, dY, the weight's gradient variable, [the bias's].
+/// </summary>
+internal sealed class LayerNormParameterGradientOperator(bool hasBias) : Operator
 {
     public override string Name => "LayerNormGradient";
 
@@ -100,7 +105,7 @@ internal sealed class LayerNormParameterGradientOperator : Operator
             lowering.Input<float>(2),
             lowering.Input<float>(3),
             lowering.Input<float>(4),
-            lowering.Input<float>(5),
+            hasBias ? lowering.Input<float>(5) : null,
             lowering.Workspace()));
     }
 }
@@ -108,14 +113,16 @@ internal sealed class LayerNormParameterGradientOperator : Operator
 internal static class LayerNormExtensions
 {
     /// <summary>Layer normalization of x [rows, columns].</summary>
-    public static Tensor LayerNorm(this GraphBuilder graph, Tensor x, Tensor weight, Tensor bias, float epsilon)
+    /// <param name="bias">Null for none.</param>
+    public static Tensor LayerNorm(this GraphBuilder graph, Tensor x, Tensor weight, Tensor? bias, float epsilon)
     {
-        if (weight.Shape.Count != x.Shape.Columns || bias.Shape.Count != x.Shape.Columns)
+        if (weight.Shape.Count != x.Shape.Columns || (bias ?? weight).Shape.Count != x.Shape.Columns)
         {
             throw new ArgumentException($"Layer normalization of {x} with weight {weight} and bias {bias}: the columns differ.");
         }
 
         var rows = new Shape(x.Shape.Rows);
-        return graph.Add(new LayerNormOperator(epsilon), [x, weight, bias], x.Shape, rows, rows)[0];
+        Tensor[] inputs = bias is null ? [x, weight] : [x, weight, bias];
+        return graph.Add(new LayerNormOperator(epsilon, bias is not null), inputs, x.Shape, rows, rows)[0];
     }
 }

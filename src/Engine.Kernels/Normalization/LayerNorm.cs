@@ -1,7 +1,8 @@
 namespace Engine.Kernels;
 
 /// <summary>
-/// Layer normalization over the last dimension: y = (x - mean) / sqrt(variance + epsilon) * weight + bias; x, y [rows, columns].
+/// Layer normalization over the last dimension: y = (x - mean) / sqrt(variance + epsilon) * weight + bias; x, y [rows, columns]. The bias
+/// may be left out (null).
 /// </summary>
 public static class LayerNorm
 {
@@ -9,7 +10,7 @@ public static class LayerNorm
     /// <param name="inverseDeviation">Receives each row's 1 / sqrt(variance + epsilon) [rows].</param>
     public static Launch Forward(
         Device device, int rows, int columns, float epsilon,
-        BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean,
+        BufferView<float> x, BufferView<float> weight, BufferView<float>? bias, BufferView<float> y, BufferView<float> mean,
         BufferView<float> inverseDeviation)
     {
         Operand.Require(x, (long)rows * columns);
@@ -25,7 +26,8 @@ public static class LayerNorm
 
         int groupSize = LaunchShapes.RowGroup(device, columns);
         return LayerNormKernels.ForwardKernel.Bind(
-            device, new LaunchShape(rows, groupSize), x, weight, bias, y, mean, inverseDeviation, columns, epsilon, groupSize);
+            device, new LaunchShape(rows, groupSize), x, weight, bias ?? default, y, mean, inverseDeviation, columns, epsilon,
+            bias is not null, groupSize);
     }
 
     /// <summary>
@@ -66,11 +68,13 @@ public static class LayerNorm
         return 2L * LaunchShapes.Chunks(rows) * columns;
     }
 
-    /// <summary>Adds the gradients by weight and bias to dWeight and dBias [columns]; rows are summed in a fixed order.</summary>
+    /// <summary>
+    /// Adds the gradients by weight and bias to dWeight and dBias [columns], null where there is no bias; rows are summed in a fixed order.
+    /// </summary>
     public static Launch[] ParameterGradient(
         Device device, int rows, int columns,
         BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight,
-        BufferView<float> dBias, BufferView<float> workspace)
+        BufferView<float>? dBias, BufferView<float> workspace)
     {
         Operand.Require(x, (long)rows * columns);
         Operand.Require(mean, rows);
@@ -87,13 +91,18 @@ public static class LayerNorm
         int chunks = LaunchShapes.Chunks(rows);
         long sums = (long)chunks * columns;
         LaunchShape columnItems = LaunchShapes.Elements(device, columns);
-        return
+        Launch[] ofWeight =
         [
             LayerNormKernels.ParameterGradientChunksKernel.Bind(
                 device, columnItems with { GroupsY = chunks }, x, mean, inverseDeviation, dy, workspace, rows, columns,
                 LaunchShapes.RowsPerChunk),
             ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(0, sums), dWeight, chunks, columns),
-            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(sums, sums), dBias, chunks, columns),
         ];
+        return dBias is not { } ofBias
+            ? ofWeight
+            : [
+                .. ofWeight,
+                ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(sums, sums), ofBias, chunks, columns),
+            ];
     }
 }

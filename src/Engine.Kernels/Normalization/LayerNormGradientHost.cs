@@ -4,11 +4,11 @@ using Engine.Kernels.Host;
 
 namespace Engine.Kernels;
 
-/// <summary>dWeight += sum over rows of dy (x - mean) inverseDeviation, dBias += sum over rows of dy.</summary>
+/// <summary>dWeight += sum over rows of dy (x - mean) inverseDeviation, dBias += sum over rows of dy where there is a bias.</summary>
 internal sealed unsafe class LayerNormParameterGradientHost(
     CpuDevice device, int rows, int columns,
     BufferView<float> x, BufferView<float> mean, BufferView<float> inverseDeviation, BufferView<float> dy, BufferView<float> dWeight,
-    BufferView<float> dBias)
+    BufferView<float>? dBias)
     : StripHost(device, rows, columns)
 {
     private readonly NormalProducts products = new(
@@ -16,14 +16,17 @@ internal sealed unsafe class LayerNormParameterGradientHost(
 
     private readonly MatrixRows gradients = new(columns, CpuDevice.Pointer(dy));
     private readonly float* dWeight = CpuDevice.Pointer(dWeight);
-    private readonly float* dBias = CpuDevice.Pointer(dBias);
+    private readonly float* dBias = dBias is { } present ? CpuDevice.Pointer(present) : null;
 
     public override string Name => "LayerNorm_ParameterGradient";
 
     protected override void Strip(int column, int width)
     {
         ColumnSum.Add(in products, Rows, column, width, dWeight);
-        ColumnSum.Add(in gradients, Rows, column, width, dBias);
+        if (dBias != null)
+        {
+            ColumnSum.Add(in gradients, Rows, column, width, dBias);
+        }
     }
 
     private readonly struct NormalProducts(int columns, float* x, float* mean, float* inverseDeviation, float* dy) : IRowLanes

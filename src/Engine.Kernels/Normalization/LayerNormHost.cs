@@ -6,13 +6,13 @@ namespace Engine.Kernels;
 /// <summary>LayerNorm row by row: mean, variance about the mean and the result are three passes over a row that stays in cache.</summary>
 internal sealed unsafe class LayerNormForwardHost(
     CpuDevice device, int rows, int columns, float epsilon,
-    BufferView<float> x, BufferView<float> weight, BufferView<float> bias, BufferView<float> y, BufferView<float> mean,
+    BufferView<float> x, BufferView<float> weight, BufferView<float>? bias, BufferView<float> y, BufferView<float> mean,
     BufferView<float> inverseDeviation)
     : RowHost(device, rows, columns)
 {
     private readonly float* x = CpuDevice.Pointer(x);
     private readonly float* weight = CpuDevice.Pointer(weight);
-    private readonly float* bias = CpuDevice.Pointer(bias);
+    private readonly float* bias = bias is { } present ? CpuDevice.Pointer(present) : null;
     private readonly float* y = CpuDevice.Pointer(y);
     private readonly float* mean = CpuDevice.Pointer(mean);
     private readonly float* inverseDeviation = CpuDevice.Pointer(inverseDeviation);
@@ -51,13 +51,14 @@ internal sealed unsafe class LayerNormForwardHost(
         for (int j = 0; j < whole; j += Lanes.Count)
         {
             Vector512<float> normal = (Vector512.Load(from + j) - centers) * scales;
-            Vector512.FusedMultiplyAdd(normal, Vector512.Load(weight + j), Vector512.Load(bias + j)).Store(to + j);
+            Vector512<float> shift = bias == null ? Vector512<float>.Zero : Vector512.Load(bias + j);
+            Vector512.FusedMultiplyAdd(normal, Vector512.Load(weight + j), shift).Store(to + j);
         }
 
         if (rest != 0)
         {
-            Vector512<float> result = Vector512.FusedMultiplyAdd(
-                tail * scales, Lanes.LoadPartial(weight + whole, rest), Lanes.LoadPartial(bias + whole, rest));
+            Vector512<float> shift = bias == null ? Vector512<float>.Zero : Lanes.LoadPartial(bias + whole, rest);
+            Vector512<float> result = Vector512.FusedMultiplyAdd(tail * scales, Lanes.LoadPartial(weight + whole, rest), shift);
             Lanes.StorePartial(result, to + whole, rest);
         }
 

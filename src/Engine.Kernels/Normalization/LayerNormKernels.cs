@@ -3,12 +3,12 @@ namespace Engine.Kernels;
 /// <summary>Layer normalization, one group a row.</summary>
 internal static partial class LayerNormKernels
 {
-    /// <summary>y = (x - mean) inverseDeviation weight + bias.</summary>
+    /// <summary>y = (x - mean) inverseDeviation weight [+ bias].</summary>
     [Kernel]
     public static void Forward(
         ArrayView<float> x, ArrayView<float> weight, ArrayView<float> bias, ArrayView<float> y, ArrayView<float> mean,
         ArrayView<float> inverseDeviation,
-        int columns, float epsilon, [Specialize] int groupSize)
+        int columns, float epsilon, [Specialize] bool withBias, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -30,7 +30,8 @@ internal static partial class LayerNormKernels
         float scale = 1f / MathF.Sqrt((GroupReductions.Sum(tile, squares, groupSize) / columns) + epsilon);
         for (int j = item; j < columns; j += groupSize)
         {
-            y[offset + j] = KernelMath.FusedMultiplyAdd((x[offset + j] - center) * scale, weight[j], bias[j]);
+            float normal = (x[offset + j] - center) * scale;
+            y[offset + j] = withBias ? KernelMath.FusedMultiplyAdd(normal, weight[j], bias[j]) : normal * weight[j];
         }
 
         if (item == 0)

@@ -21,6 +21,11 @@ internal static partial class OperatorTable
             [Activation(1, 4, 6), Constant(2, 6), Constant(3, 6)],
             (graph, t) => [graph.Add(graph.LayerNorm(t[0], t[1], t[2], 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
             x => [Sum(Normalized(x[0], x[1], x[2], 6, 1e-5f), [.. x[0].Select(Math.Tanh)])]);
+        yield return new OperatorCase(
+            "LayerNorm without a bias",
+            [Activation(1, 5, 33), Parameter(2, 33)],
+            (graph, t) => [graph.Add(graph.LayerNorm(t[0], t[1], null, 1e-5f), graph.Activate(t[0], ActivationKind.Tanh))],
+            x => [Sum(Normalized(x[0], x[1], new double[33], 33, 1e-5f), [.. x[0].Select(Math.Tanh)])]);
         foreach ((int rows, int groups, int size) in ((int, int, int)[])[(1, 1, 3), (7, 1, 5), (3, 1, 65), (4, 3, 6)])
         {
             yield return new OperatorCase(

@@ -125,6 +125,7 @@ internal static class KernelCases
             [
                 LayerNorm.Forward(
                     run.Device, Rows, Count, 1e-5f, x, weight, Values(run, 9, Count), run.Output(Rows * Count), mean, deviation),
+                LayerNorm.Forward(run.Device, Rows, Count, 1e-5f, x, weight, null, run.Output(Rows * Count), mean, deviation),
                 LayerNorm.Backward(run.Device, Rows, Count, x, weight, mean, deviation, dy, null, run.Output(Rows * Count)),
                 LayerNorm.Backward(run.Device, Rows, Count, x, weight, mean, deviation, dy, addend, run.Output(Rows * Count)),
                 .. LayerNorm.ParameterGradient(

@@ -63,6 +63,31 @@ public class LayerNormTests
         Numbers.Near([.. byBias.Select((value, j) => value + start[j])], dBias.ToArray(), 2e-6, 2e-6);
     }
 
+    /// <summary>A product and a sum with 0 are rounded once, as the product alone is.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Without_a_bias_is_as_with_one_of_zeros(string name, (int Rows, int Columns) shape)
+    {
+        (int rows, int columns) = shape;
+        using var run = new KernelRun(TestDevices.Open(name));
+        BufferView<float> x = run.Put(Numbers.Values(1, rows * columns, 3, 5)), weight = run.Put(Numbers.Values(2, columns)),
+            dy = run.Put(Numbers.Values(4, rows * columns));
+        (float[] Y, float[] Gradient)[] results = [.. ((float[]?[])[null, new float[columns]]).Select(bias =>
+        {
+            BufferView<float> y = run.Output(rows * columns), mean = run.Output(rows), inverse = run.Output(rows),
+                dWeight = run.Put(Numbers.Values(6, columns)),
+                workspace = run.Output(LayerNorm.ParameterGradientWorkspace(run.Device, rows, columns));
+            run.Run(LayerNorm.Forward(
+                run.Device, rows, columns, Epsilon, x, weight, bias is null ? null : run.Put(bias), y, mean, inverse));
+            run.Run(LayerNorm.ParameterGradient(
+                run.Device, rows, columns, x, mean, inverse, dy, dWeight, bias is null ? null : run.Put(bias), workspace));
+            return (y.ToArray(), dWeight.ToArray());
+        })];
+        Assert.Equal(results[1].Y, results[0].Y);
+        Assert.Equal(results[1].Gradient, results[0].Gradient);
+        Assert.Contains(results[0].Y, value => columns == 1 || value != 0);
+    }
+
     [Theory]
     [MemberData(nameof(TestDevices.Names), MemberType = typeof(TestDevices))]
     public void A_row_far_from_zero_keeps_its_variance(string name)
