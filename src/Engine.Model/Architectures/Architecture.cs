@@ -39,6 +39,9 @@ internal sealed record ParameterSpec(string Name, Shape Shape, ParameterInitiali
     /// <summary>The share of <c>initializer_range</c> that is the deviation of what is drawn.</summary>
     public double Deviation { get; init; } = 1;
 
+    /// <summary>A number that is drawn further away from 0 than so many deviations is drawn again.</summary>
+    public double Cutoff { get; init; } = double.PositiveInfinity;
+
     /// <summary>A matrix [rows, columns], drawn from a normal distribution.</summary>
     internal static ParameterSpec Weight(string module, int rows, int columns) =>
         new($"{module}.weight", new Shape(rows, columns), ParameterInitialization.Normal);
@@ -209,6 +212,9 @@ public abstract class Architecture
     /// Whether padding before a text changes it in Transformers: where columns count as positions, or the first column stands for the text.
     /// </summary>
     public virtual bool NeedsTextFirst => false;
+
+    /// <summary>Whether rows may keep their padding, and its hidden states and logits are those of Transformers.</summary>
+    internal virtual bool ComputesPadding => true;
 
     /// <summary>Builds the forward pass up to its output at the selected places.</summary>
     internal abstract ModelOutput Build(ForwardBuilder forward);

@@ -15,6 +15,15 @@ internal static class ArchitectureCatalog
         ["roberta"] = Encoder,
         ["xlm-roberta"] = Encoder,
         ["distilbert"] = Encoder,
+        ["modernbert"] = new()
+        {
+            Classifier = config => new ModernBertClassifier(ModernBertConfig.From(config)),
+            MaskedLm = config => new ModernBertForMaskedLM(ModernBertConfig.From(config)),
+            TokenClassifier = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.TokenClassification),
+            SpanHead = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.QuestionAnswering),
+            Choice = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.MultipleChoice),
+            Embedding = (config, pooling) => new ModernBertEmbedding(ModernBertConfig.From(config), pooling),
+        },
         ["gpt2"] = new()
         {
             Classifier = config => new Gpt2ForSequenceClassification(Gpt2Config.From(config)),

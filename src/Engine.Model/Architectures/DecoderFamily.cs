@@ -55,6 +55,9 @@ internal sealed record DecoderFamily(string ModelType, string Name)
     /// </summary>
     public Func<JsonSection, int, bool>? IsWindowed { get; init; }
 
+    /// <summary>The key that must be true for any layer to see a window; null for none.</summary>
+    public string? WindowSwitch { get; init; }
+
     /// <summary>Where the configuration has no <c>sliding_window</c>; null for none.</summary>
     public int? Window { get; init; } = 4096;
 

@@ -5,10 +5,13 @@ namespace Engine.Model.Architectures;
 /// <summary>Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): queries, keys and values have biases.</summary>
 internal static class Qwen2
 {
+    internal const string WindowSwitch = "use_sliding_window";
+
     public static DecoderFamily Family { get; } = new("qwen2", "Qwen2")
     {
         KeyValueHeads = 32,
         IsWindowed = IsWindowed,
+        WindowSwitch = WindowSwitch,
         Layer = _ => new() { QueryKeyValueBias = true },
     };
 
@@ -16,6 +19,6 @@ internal static class Qwen2
     internal static bool IsWindowed(JsonSection root, int layer)
     {
         const int DefaultFrom = 28;
-        return root.OptionalBool("use_sliding_window") == true && layer >= (root.OptionalInt("max_window_layers") ?? DefaultFrom);
+        return root.OptionalBool(WindowSwitch) == true && layer >= (root.OptionalInt("max_window_layers") ?? DefaultFrom);
     }
 }

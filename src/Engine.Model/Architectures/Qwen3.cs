@@ -10,6 +10,7 @@ internal static class Qwen3
         HeadDim = 128,
         KeyValueHeads = 32,
         IsWindowed = Qwen2.IsWindowed,
+        WindowSwitch = Qwen2.WindowSwitch,
         Layer = config => DecoderFamily.WithAttentionBias(config) with { QueryKeyNorm = QueryKeyNorm.Heads },
     };
 }

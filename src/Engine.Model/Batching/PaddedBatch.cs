@@ -40,6 +40,16 @@ internal sealed record PaddedBatch(PaddedLayout Layout, RaggedBatch Ragged, bool
         string source = suffix.Length == 0 ? file.SourcePath : $"{file.SourcePath}, batch {suffix.TrimStart('.')}";
         SafetensorsTensor mask = file[$"attention_mask{suffix}"].RequireShape(shape);
         PaddedLayout layout = PaddedLayout.FromMask(source, mask.ToInt32(), (int)shape[0], (int)shape[1]);
+        if (keepsPadding && !architecture.ComputesPadding)
+        {
+            // Rows of one length have no padding to keep.
+            keepsPadding = layout.TokenCount < layout.Rows * layout.Length
+                ? throw new DataFileException(
+                    source, $"{mask.Name} has padding, which this run would compute, and what {architecture.Name} makes of it is not "
+                    + "built; give rows of one length.")
+                : false;
+        }
+
         if ((keepsPadding || architecture.NeedsTextFirst) && layout.FirstRowPaddedBefore is { } row)
         {
             throw new DataFileException(

@@ -102,9 +102,9 @@ internal sealed class ForwardBuilder
         return outputs;
     }
 
-    /// <summary>Layer normalization with the module's weight and bias.</summary>
+    /// <summary>Layer normalization with the module's weight and, where it has one, its bias.</summary>
     public Tensor LayerNorm(Tensor x, string module, float epsilon) =>
-        Graph.LayerNorm(x, Parameter($"{module}.weight"), Parameter($"{module}.bias"), epsilon);
+        Graph.LayerNorm(x, Parameter($"{module}.weight"), Bias(module), epsilon);
 
     /// <summary>
     /// Root mean square normalization with the module's weight: of whole rows, or of each head where the weight has a head's size.
@@ -135,8 +135,8 @@ internal sealed class ForwardBuilder
     }
 
     /// <summary>Self-attention over the batch's rows; q [tokens, heads * size], k and v likewise.</summary>
-    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout) =>
-        Attention(q, k, v, heads, heads, dropout, causal: false, new AttentionScores());
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads, float dropout, AttentionScores? scores = null) =>
+        Attention(q, k, v, heads, heads, dropout, causal: false, scores ?? new AttentionScores());
 
     /// <summary>
     /// Self-attention in which a token sees itself and those before it; q [tokens, heads * size], k and v [tokens, key/value heads * size],

@@ -15,6 +15,20 @@ internal static class ConfigNumbers
     /// <summary>A number of columns, rows, heads: at least 1.</summary>
     public static int Size(this JsonSection root, string key) => Number(root, key, LargestSize);
 
+    /// <summary>The key that names each layer's attention.</summary>
+    public const string LayerTypes = "layer_types";
+
+    /// <summary>Layer by layer, whether it sees a window of tokens, as <c>layer_types</c> says; null where it is not there.</summary>
+    public static IReadOnlyList<bool>? LocalLayers(this JsonSection root, int layers)
+    {
+        IReadOnlyList<string>? types = root.OptionalStrings(LayerTypes);
+        return types is null ? null
+            : types.Any(type => type is not ("full_attention" or "sliding_attention"))
+                ? throw root.Wrong(LayerTypes, "a list of full_attention and sliding_attention")
+            : types.Count != layers ? throw root.Wrong(LayerTypes, $"one for each of the {layers} layers")
+            : [.. types.Select(type => type == "sliding_attention")];
+    }
+
     /// <summary>A number of layers: at least 1.</summary>
     public static int Layers(this JsonSection root, string key) => Number(root, key, MostLayers);
 

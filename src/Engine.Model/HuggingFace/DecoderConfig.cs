@@ -199,22 +199,14 @@ internal sealed record DecoderConfig
     /// <summary>Layers that see a window of tokens: as <c>layer_types</c> says, or else as the family has them.</summary>
     private static IReadOnlyList<bool> LocalLayersOf(JsonSection root, DecoderFamily family, int layers)
     {
-        const string Key = "layer_types";
-        IReadOnlyList<string>? types = root.OptionalStrings(Key);
-        if (types is null)
-        {
-            return [.. Enumerable.Range(0, layers).Select(layer => family.IsWindowed?.Invoke(root, layer) == true)];
-        }
-
-        if (types.Any(type => type is not ("full_attention" or "sliding_attention")))
-        {
-            throw root.Wrong(Key, "a list of full_attention and sliding_attention");
-        }
-
-        return types.Count != layers ? throw root.Wrong(Key, $"one for each of the {layers} layers")
-            : family.IsWindowed is null && types.Contains("sliding_attention")
-                ? throw root.Wrong(Key, $"full_attention (in a model of type {family.ModelType} tokens see all before them)")
-            : [.. types.Select(type => type == "sliding_attention")];
+        IReadOnlyList<bool>? local = root.LocalLayers(layers);
+        return local is null ? [.. Enumerable.Range(0, layers).Select(layer => family.IsWindowed?.Invoke(root, layer) == true)]
+            : family.IsWindowed is null && local.Contains(true)
+                ? throw root.Wrong(
+                    ConfigNumbers.LayerTypes, $"full_attention (in a model of type {family.ModelType} tokens see all before them)")
+            : family.WindowSwitch is { } key && root.OptionalBool(key) != true && local.Contains(true)
+                ? throw root.Wrong(ConfigNumbers.LayerTypes, $"full_attention, or {key}: true (without it there is no window)")
+            : local;
     }
 
     /// <summary>The window; null switches it off, and so does one that no text reaches beyond.</summary>

@@ -88,7 +88,8 @@ internal sealed record EncoderConfig
         EncoderConfig config = new(model)
         {
             Family = family,
-            Architecture = model.RequireArchitecture(ArchitecturesOf(family)),
+            Architecture = model.RequireArchitecture(
+                [.. ArchitecturesOf(family.ClassPrefix), .. family == Bert.Family ? ["BertForPreTraining"] : Array.Empty<string>()]),
             VocabSize = root.Size("vocab_size"),
             HiddenSize = root.Size(keys.HiddenSize),
             NumHiddenLayers = root.Layers(keys.Layers),
@@ -117,6 +118,25 @@ internal sealed record EncoderConfig
             ? this
             : throw Model.Root.Wrong("tie_word_embeddings", "true (an output layer with a weight of its own is not built)");
 
+    /// <summary>The classes of Transformers that weights of an encoder may be saved from.</summary>
+    internal static string[] ArchitecturesOf(string classPrefix) =>
+    [
+        .. new[]
+        {
+            "Model", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "ForMaskedLM",
+        }.Select(suffix => classPrefix + suffix),
+    ];
+
+    /// <summary>An activation by its name in Transformers.</summary>
+    /// <exception cref="ModelFileException">It is not built.</exception>
+    internal static ActivationKind ActivationOf(JsonSection root, string key) => root.OptionalString(key) switch
+    {
+        null or "gelu" or "gelu_python" => ActivationKind.GeluErf,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => ActivationKind.GeluTanh,
+        "relu" => ActivationKind.Relu,
+        _ => throw root.Wrong(key, "gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast or relu"),
+    };
+
     private static void RefuseVariants(JsonSection root)
     {
         if (root.OptionalString("position_embedding_type") is not (null or "absolute"))
@@ -138,23 +158,6 @@ internal sealed record EncoderConfig
             }
         }
     }
-
-    private static string[] ArchitecturesOf(EncoderFamily family) =>
-    [
-        .. new[]
-        {
-            "Model", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "ForMaskedLM",
-        }.Select(suffix => family.ClassPrefix + suffix),
-        .. family == Bert.Family ? new[] { "BertForPreTraining" } : [],
-    ];
-
-    private static ActivationKind ActivationOf(JsonSection root, string key) => root.OptionalString(key) switch
-    {
-        null or "gelu" or "gelu_python" => ActivationKind.GeluErf,
-        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => ActivationKind.GeluTanh,
-        "relu" => ActivationKind.Relu,
-        _ => throw root.Wrong(key, "gelu, gelu_python, gelu_new, gelu_pytorch_tanh, gelu_fast or relu"),
-    };
 
     private void CheckConsistency(JsonSection root)
     {

@@ -27,7 +27,8 @@ internal sealed class ModelConfig
         Labels = LabelSet.Read(root);
         ProblemType = ReadProblemType(root);
         TieWordEmbeddings = root.OptionalBool("tie_word_embeddings")
-            ?? (EncoderFamily.All.Any(family => family.ModelType == ModelType) || ModelType is "gemma2" or "gemma3_text" or "gpt2");
+            ?? (EncoderFamily.All.Any(family => family.ModelType == ModelType)
+                || ModelType is "modernbert" or "gemma2" or "gemma3_text" or "gpt2");
     }
 
     private ModelConfig(ModelConfig other)

@@ -410,9 +410,15 @@ internal static class ModelWeights
                 break;
             case ParameterInitialization.Normal:
                 var normals = new double[values.Length];
-                new PhiloxGenerator(seed, RandomStream.Initialization, (uint)index).FillNormals(normals);
+                var generator = new PhiloxGenerator(seed, RandomStream.Initialization, (uint)index);
+                generator.FillNormals(normals);
                 for (int i = 0; i < values.Length; i++)
                 {
+                    for (ulong draw = 1; Math.Abs(normals[i]) > spec.Cutoff; draw++)
+                    {
+                        generator.FillNormals(normals.AsSpan(i, 1), (draw * (ulong)values.Length) + (ulong)i);
+                    }
+
                     values[i] = (float)(architecture.InitializerRange * spec.Deviation * normals[i]);
                 }
 

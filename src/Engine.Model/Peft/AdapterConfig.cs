@@ -31,7 +31,7 @@ internal sealed record AdapterConfig
     internal static readonly string[] ClassificationHeads = ["classifier", "score"];
 
     /// <summary>The same for models that find answers.</summary>
-    private static readonly string[] AnswerHeads = ["qa_outputs"];
+    internal static readonly string[] AnswerHeads = ["qa_outputs"];
 
     private const string Lora = "LORA";
 

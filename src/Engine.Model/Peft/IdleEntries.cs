@@ -55,9 +55,13 @@ internal static class IdleEntries
             return found;
         }
 
-        /// <summary>PEFT writes both names of a classifier's head, of which a model has one.</summary>
+        /// <summary>
+        /// PEFT writes both names of a classifier's head, of which a model has one, and one of a head that finds answers, which may have
+        /// another.
+        /// </summary>
         private bool IsPeftsOwn(string entry) =>
-            AdapterConfig.ClassificationHeads.Contains(entry) && AdapterConfig.ClassificationHeads.All(config.ModulesToSave.Contains);
+            (AdapterConfig.ClassificationHeads.Contains(entry) && AdapterConfig.ClassificationHeads.All(config.ModulesToSave.Contains))
+            || (config.TaskType == AdapterConfig.QuestionAnswering && AdapterConfig.AnswerHeads.Contains(entry));
 
         private void CheckTargets(ModulePattern targets)
         {

@@ -28,7 +28,10 @@ internal static class PeftDefaults
     /// <summary>A fresh object with all keys.</summary>
     public static JsonObject Create() => (JsonObject)JsonNode.Parse(Json)!;
 
-    /// <summary>The modules PEFT 0.21 adapts in a model family where nothing else is said; null for a family it has none for.</summary>
+    /// <summary>
+    /// The modules that are adapted in a model family where nothing else is said, those of PEFT 0.21 and DistilBERT's; null for other
+    /// families, which PEFT has none for.
+    /// </summary>
     public static string[]? TargetModules(string modelType) => modelType switch
     {
         "bert" or "roberta" or "xlm-roberta" => ["query", "value"],
@@ -37,6 +40,12 @@ internal static class PeftDefaults
         "gpt2" => ["c_attn"],
         _ => null,
     };
+
+    /// <summary>
+    /// The output layer of a family's head that finds answers, where it is not the one that PEFT trains with such adapters
+    /// (<c>qa_outputs</c>): what a new adapter names in <c>modules_to_save</c>.
+    /// </summary>
+    public static string[] AnswerHeads(string modelType) => modelType == "modernbert" ? ["classifier"] : [];
 
     /// <summary>Whether a family's linear layers hold their weights [in, out] (<c>fan_in_fan_out</c>).</summary>
     public static bool FanInFanOut(string modelType) => modelType == "gpt2";

@@ -37,6 +37,7 @@ internal static class AdapterChoice
                     _ => null,
                 },
                 BaseModelNameOrPath = run.Model,
+                ModulesToSave = run.Task == TaskKind.QuestionAnswering ? PeftDefaults.AnswerHeads(model.ModelType) : [],
             }
             : AdapterConfig.Read(adapter.Init);
         AdapterConfig config = (start with

@@ -32,11 +32,14 @@ public sealed class AdapterKindTests
     [InlineData("true", true)]
     [InlineData("pissa", false)]
     [InlineData("pissa", true)]
-    public void A_new_adapter_leaves_the_model_as_it_is(string start, bool dora)
+    [SharedInlineData("true", true, "gpt2")]
+    [SharedInlineData("pissa", false, "gpt2")]
+    [SharedInlineData("pissa", true, "modernbert-cls")]
+    public void A_new_adapter_leaves_the_model_as_it_is(string start, bool dora, string name = "roberta-cls")
     {
-        using var golden = new GoldenBatch("roberta-cls");
+        using var golden = new GoldenBatch(name);
         float[] before = Run(golden, null, start).Logits;
-        float[] after = Run(golden, Plain with { UseDora = dora }, start).Logits;
+        float[] after = Run(golden, PlainFor(golden) with { UseDora = dora }, start).Logits;
 
         // Where B is zero not a bit changes; a magnitude over its norm, and a decomposition put together again, round.
         RequireNear(before, after, start == "pissa" || dora ? 1e-5 : 0);
@@ -89,17 +92,22 @@ public sealed class AdapterKindTests
     [InlineData("pissa_niter_4", false, true)]
     [InlineData("pissa", true, false)]
     [InlineData("true", true, false)]
-    public void A_saved_adapter_is_one_of_the_model_as_it_was_published(string start, bool dora, bool rslora)
+    [SharedInlineData("pissa", false, false, "gpt2")]
+    [SharedInlineData("pissa", true, false, "gpt2")]
+    [SharedInlineData("true", true, true, "gpt2")]
+    [SharedInlineData("pissa", true, false, "modernbert-cls")]
+    public void A_saved_adapter_is_one_of_the_model_as_it_was_published(
+        string start, bool dora, bool rslora, string name = "roberta-cls")
     {
-        using var golden = new GoldenBatch("roberta-cls");
+        using var golden = new GoldenBatch(name);
         using var folder = new TemporaryFolder();
-        AdapterConfig config = Plain with
+        AdapterConfig config = PlainFor(golden) with
         {
             UseDora = dora,
             UseRslora = rslora,
             InitLoraWeights = start,
-            RankPattern = [new("value", 3)],
-            AlphaPattern = [new("value", 5)]
+            RankPattern = [new(name == "gpt2" ? "c_proj" : name == "roberta-cls" ? "value" : "Wi", 3)],
+            AlphaPattern = [new(name == "gpt2" ? "c_proj" : name == "roberta-cls" ? "value" : "Wi", 5)],
         };
         float[] trained = Run(golden, config, start, model =>
         {
@@ -120,7 +128,7 @@ public sealed class AdapterKindTests
         Assert.Equal("true", saved.InitLoraWeights);
         Assert.Equal(start == "true" ? 4 : 8, saved.Rank);
         using var loaded = new LoadedModel(golden.Folder, folder.Root, train: false, golden.Capacity);
-        RequireNear(trained, loaded.Run(golden.Batch, new RunnerOptions()).Logits, 1e-5);
+        RequireNear(trained, loaded.Run(golden.Batch, new RunnerOptions { VocabularyLogits = true }).Logits, 1e-5);
     }
 
     /// <summary>W' = diag(m / ||V_i||) V is the same for k V; a power of two scales without rounding.</summary>
@@ -184,6 +192,19 @@ public sealed class AdapterKindTests
     [InlineData("pissa_niter_x")]
     public void Other_starts_are_refused_with_the_reason(string start) => Assert.NotNull(AdapterInitialization.Problem(start));
 
+    /// <summary>The adapter on two kinds of layers of the golden's family.</summary>
+    private static AdapterConfig PlainFor(GoldenBatch golden) => golden.Architecture.ModelConfig.ModelType switch
+    {
+        "gpt2" => Plain with
+        {
+            TargetModules = ModulePattern.Of("c_attn", "c_proj"),
+            TaskType = AdapterConfig.CausalLanguageModel,
+            FanInFanOut = true,
+        },
+        "modernbert" => Plain with { TargetModules = ModulePattern.Of("Wqkv", "Wi") },
+        _ => Plain,
+    };
+
     private static (float[] Logits, float[] Gradients) Gradients(GoldenBatch golden, AdapterConfig config) =>
         Run(golden, config, "true", FillB);
 
@@ -211,7 +232,8 @@ public sealed class AdapterKindTests
         using var arena = new Arena(device);
         bool trains = config is not null;
         using var runner = new ModelRunner(
-            device, model, inputs, arena, new RunnerOptions { Gradients = trains, Dropout = config?.LoraDropout > 0 });
+            device, model, inputs, arena,
+            new RunnerOptions { Gradients = trains, Dropout = config?.LoraDropout > 0, VocabularyLogits = true });
         ModelRun run = runner.Run(golden.Batch, "test");
         return (run.Logits, trains ? model.Trainables!.Gradients.View<float>().ToArray() : []);
     }

@@ -1,10 +1,8 @@
 using System.Text.Json.Nodes;
-using Engine.Graph;
 using Engine.Kernels.Tests;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
-using Engine.Safetensors;
 using Engine.Tests;
 
 namespace Engine.Model.Tests.Execution;
@@ -50,7 +48,7 @@ public sealed class DecoderFamilyTests
         JsonObject config = JsonNode.Parse($"{{\"model_type\":\"{family}\",{Sizes},{Families[family]}}}")!.AsObject();
         File.WriteAllText(folder.File("config.json"), config.ToJsonString());
         Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
-        Dictionary<string, double[]> parameters = Write(architecture, folder.File("model.safetensors"));
+        Dictionary<string, double[]> parameters = RandomModel.Write(architecture, folder.File("model.safetensors"));
         RaggedBatch batch = RaggedBatch.FromRows([.. Texts.Select(text => (text, (int[]?)null))]);
         batch = batch.WithNextTokenLabels(batch.InputIds);
         using var loaded = new LoadedModel(
@@ -64,52 +62,9 @@ public sealed class DecoderFamilyTests
         Numbers.Near(logits, run.Logits[..logits.Length], 3e-5, 3e-5);
         Assert.Equal(Loss(), run.Loss, 1e-5);
 
-        // Central differences of a step of 1e-4 along unit directions leave 1e-7, and float32 3e-6 of a typical slope, on cpu and PoCL.
-        const double Step = 1e-4;
-        Assert.All(architecture.Parameters, spec =>
-        {
-            double[] values = parameters[spec.Name], start = [.. values];
-            double[] direction = Numbers.Values(7, values.Length).Double();
-            double norm = Math.Sqrt(direction.Sum(value => value * value));
-            double Along(double step)
-            {
-                for (int i = 0; i < values.Length; i++)
-                {
-                    values[i] = start[i] + (step * direction[i] / norm);
-                }
-
-                return Loss();
-            }
-
-            double slope = (Along(Step) - Along(-Step)) / (2 * Step);
-            start.CopyTo(values, 0);
-            Variable gradient = loaded.Model.Trainables!.Entries.Single(entry => entry.Name == spec.Name).Value.Gradient!;
-            float[] all = gradient.View<float>().ToArray();
-            double actual = all.Zip(direction, (g, d) => g * d / norm).Sum();
-            double typical = Math.Sqrt(all.Sum(value => (double)value * value) / all.Length);
-
-            // The padding token's embedding has no gradient, and no text has that token.
-            Assert.True(Math.Abs(slope - actual) <= 1e-6 + (2e-5 * typical), $"{spec.Name}: {actual}, not {slope}");
-        });
+        RandomModel.CheckSlopes(loaded, parameters, Loss);
 
         double Loss() => Texts.Where(text => text.Length > 1).Sum(text => (text.Length - 1) * reference.Loss(text))
             / Texts.Sum(text => text.Length - 1);
-    }
-
-    /// <summary>Random parameters under their names; norms near what they start at.</summary>
-    private static Dictionary<string, double[]> Write(Architecture architecture, string path)
-    {
-        var writer = new SafetensorsWriter();
-        Dictionary<string, double[]> parameters = new(StringComparer.Ordinal);
-        foreach ((int index, ParameterSpec spec) in architecture.Parameters.Index())
-        {
-            double middle = spec.Initialization == ParameterInitialization.Ones ? 1 : 0;
-            float[] values = Numbers.Values(100 + index, spec.Shape.Count, 0.4, middle);
-            parameters.Add(spec.Name, values.Double());
-            writer.Add(spec.Name, [.. spec.Shape.Dimensions.ToArray().Select(size => (long)size)], values);
-        }
-
-        writer.Write(path);
-        return parameters;
     }
 }

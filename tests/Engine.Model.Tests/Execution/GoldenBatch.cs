@@ -27,7 +27,7 @@ internal sealed class GoldenBatch : IDisposable
     public static readonly string[] OtherDecoders = ["mistral", "gemma2", "gemma3-text", "phi3", "gpt2"];
 
     /// <summary>The models that only ../shared has.</summary>
-    public static readonly string[] Shared = ["xlm-roberta-cls", .. OtherDecoders];
+    public static readonly string[] Shared = ["xlm-roberta-cls", "modernbert-cls", .. OtherDecoders];
 
     /// <summary>Models of families that came after the first ones (goldens/later).</summary>
     private static readonly string[] Later = ["distilbert-cls", .. Shared];

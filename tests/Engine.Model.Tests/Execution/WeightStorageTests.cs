@@ -20,8 +20,12 @@ public sealed class WeightStorageTests
     public static TheoryData<string, (string Model, ElementType Type)> Cases => TestDevices.With<(string, ElementType)>(
         ("roberta-cls", ElementType.BFloat16), ("roberta-mlm", ElementType.Float16), ("qwen2", ElementType.Float16));
 
+    public static TheoryData<string, (string Model, ElementType Type)> SharedCases => TestDevices.With<(string, ElementType)>(
+        ("gpt2", ElementType.BFloat16), ("modernbert-cls", ElementType.Float16));
+
     [Theory]
     [MemberData(nameof(Cases))]
+    [SharedMemberData(nameof(SharedCases))]
     public void A_rounded_checkpoint_gives_the_same_bits_stored_as_it_is_and_as_float32(
         string device, (string Model, ElementType Type) problem)
     {

@@ -125,7 +125,8 @@ public sealed class DecoderConfigTests
     [InlineData("qwen3", """ "use_sliding_window":true,"sliding_window":64,"max_window_layers":0 """, 0, 0)]
     [InlineData("qwen2", """ "use_sliding_window":false,"sliding_window":32,"max_window_layers":0 """, 0, 0)]
     [InlineData("qwen2", """ "use_sliding_window":true,"sliding_window":null,"max_window_layers":0 """, 0, 0)]
-    [InlineData("qwen2", """ "sliding_window":32,"layer_types":["sliding_attention","full_attention"] """, 32, 0)]
+    [InlineData(
+        "qwen2", """ "use_sliding_window":true,"sliding_window":32,"layer_types":["sliding_attention","full_attention"] """, 32, 0)]
     [InlineData("mistral", """ "sliding_window":7 """, 7, 7)]
     [InlineData("mistral", """ "sliding_window":null """, 0, 0)]
     [InlineData("phi3", """ "sliding_window":7,"pad_token_id":0 """, 7, 7)]
@@ -138,6 +139,21 @@ public sealed class DecoderConfigTests
         DecoderConfig config = DecoderConfig.From(
             ModelConfig.Parse(With("model_type", $"\"{family}\",\"num_key_value_heads\":2,\"head_dim\":4,{more}")));
         Assert.Equal([first, second], config.LocalLayers.Select(local => local ? config.Window : 0));
+    }
+
+    /// <summary>Transformers has no window then, and finds that out when it makes the layers' masks.</summary>
+    [Theory]
+    [InlineData("qwen2", "")]
+    [InlineData("qwen3", ""","use_sliding_window":false""")]
+    public void Layers_with_a_window_need_the_key_that_switches_windows_on(string family, string more)
+    {
+        string text = With(
+            "model_type",
+            $"\"{family}\",\"num_key_value_heads\":2,\"sliding_window\":32,"
+                + $"\"layer_types\":[\"full_attention\",\"sliding_attention\"]{more}");
+        Assert.Contains(
+            "'layer_types' is [\"full_attention\",\"sliding_attention\"]; full_attention, or use_sliding_window: true",
+            Assert.Throws<ModelFileException>(() => DecoderConfig.From(ModelConfig.Parse(text))).Message);
     }
 
     /// <summary>As in Transformers: without the key there is its default of 4096 tokens.</summary>
@@ -314,7 +330,7 @@ public sealed class DecoderConfigTests
             Assert.Equal($"{family.TextName}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
             Assert.Equal(HeadKind.Regression, model.CreateArchitecture(HeadKind.Regression).Head);
             Assert.Contains(
-                "not built for masked language modelling; models of type bert, roberta, xlm-roberta, distilbert are",
+                "not built for masked language modelling; models of type bert, roberta, xlm-roberta, distilbert, modernbert are",
                 Assert.Throws<ModelFileException>(() => model.CreateArchitecture(HeadKind.MaskedLm)).Message);
         }
     }

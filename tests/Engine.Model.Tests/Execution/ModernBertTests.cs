@@ -1,0 +1,149 @@
+using System.Text.Json.Nodes;
+using Engine.Kernels.Tests;
+using Engine.Model.Architectures;
+using Engine.Model.Batching;
+using Engine.Model.Execution;
+using Engine.Tests;
+
+namespace Engine.Model.Tests.Execution;
+
+/// <summary>
+/// Every head of ModernBERT with random weights against <see cref="ModernBertReference"/> in double precision, which needs no goldens:
+/// logits, loss, and the slope of the loss along a random direction of each parameter.
+/// </summary>
+public sealed class ModernBertTests
+{
+    private const string Biases = """ "norm_bias":true,"attention_bias":true,"mlp_bias":true,"classifier_bias":true """;
+
+    private static readonly Dictionary<string, (string Class, string Settings)> Heads = new(StringComparer.Ordinal)
+    {
+        ["classes, mean"] = ("SequenceClassification", $"{Biases},\"classifier_pooling\":\"mean\""),
+        ["classes, first token"] = ("SequenceClassification", """ "norm_bias":false """),
+        ["tokens"] = ("TokenClassification", Biases),
+        ["answers"] = ("QuestionAnswering", """ "classifier_bias":true """),
+        ["choice"] = ("MultipleChoice", """ "classifier_pooling":"mean" """),
+        ["masked tokens"] = ("MaskedLM", Biases),
+        ["masked tokens, untied"] = ("MaskedLM", """ "tie_word_embeddings":false,"decoder_bias":false """),
+    };
+
+    /// <summary>A token of the long ones sees two on each side in three of five layers.</summary>
+    private static readonly int[][] Texts = [[5, 9, 1, 30, 2, 17, 17, 4, 36, 11, 8, 3, 20], [7], [12, 6, 33, 2, 19, 25, 1], [4, 4, 31, 2]];
+
+    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>([.. Heads.Keys]);
+
+    [Theory]
+    [MemberData(nameof(OnDevices))]
+    public void Logits_and_slopes_agree_with_double_precision(string deviceName, string head)
+    {
+        using var folder = new TemporaryFolder();
+        JsonObject config = Config(Heads[head].Class, Heads[head].Settings);
+        File.WriteAllText(folder.File("config.json"), config.ToJsonString());
+        Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
+        Assert.Equal($"ModernBertFor{Heads[head].Class}", architecture.Name);
+        Dictionary<string, double[]> parameters = RandomModel.Write(architecture, folder.File("model.safetensors"));
+        var reference = new ModernBertReference(config, parameters);
+        RaggedBatch batch = Labelled(architecture.Head);
+        BatchShape capacity = BatchShape.Of(architecture, batch, everyToken: true).Max(BatchShape.Of(architecture, batch));
+        foreach (bool everyToken in (bool[])[true, false])
+        {
+            using var loaded = new LoadedModel(folder.Root, null, train: true, capacity, deviceName);
+            Assert.Empty(loaded.Report.Initialized);
+            ModelRun run = loaded.Run(
+                batch, new RunnerOptions { Gradients = true, EveryToken = everyToken, VocabularyLogits = everyToken });
+            Assert.Equal(Loss(reference, architecture.Head, batch), run.Loss, 1e-5);
+            if (everyToken)
+            {
+                double[] logits = [.. Logits(reference, architecture.Head).SelectMany(rows => rows).SelectMany(row => row)];
+
+                // Float32 sums of up to 24 terms through five layers; logits are of order one.
+                Numbers.Near(logits, run.Logits[..logits.Length], 5e-5, 5e-5);
+            }
+
+            RandomModel.CheckSlopes(loaded, parameters, () => Loss(reference, architecture.Head, batch));
+        }
+    }
+
+    /// <summary>As Transformers draws them: heads wide, what ends in a residual sum narrow, nothing beyond two deviations.</summary>
+    [Fact]
+    public void New_parameters_are_drawn_as_transformers_draws_them()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("config.json"), Config("SequenceClassification", """ "norm_bias":false """).ToJsonString());
+        Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
+        Dictionary<string, ParameterSpec> specs = architecture.Parameters.ToDictionary(spec => spec.Name);
+        Assert.All(
+            [("model.layers.1.attn.Wqkv", 1), ("model.layers.1.mlp.Wo", 1 / Math.Sqrt(10)), ("head.dense", 1 / Math.Sqrt(10)),
+                ("classifier", 1 / (Math.Sqrt(24) * 0.3))],
+            ((string Module, double Share) expected) => Assert.Equal(expected.Share, specs[$"{expected.Module}.weight"].Deviation, 1e-6));
+        using var model = new TransformerModel(architecture, new Tuning.Full());
+        using Engine.Devices.Device device = TestDevices.Open("cpu");
+        model.Allocate(device);
+        Loading.ModelWeights.InitializeAll(model, seed: 5);
+        float[] drawn = model.Parameter("model.embeddings.tok_embeddings.weight").View<float>().ToArray();
+
+        // Of 888 normals 40 lie beyond two deviations; those within them have 0.88 of the deviation, to 1/sqrt(2 * 888) at one sigma.
+        Assert.All(drawn, value => Assert.InRange(Math.Abs(value), 0, 0.6));
+        Assert.InRange(Math.Sqrt(drawn.Average(value => (double)value * value)) / 0.3, 0.88 * 0.9, 0.88 * 1.1);
+    }
+
+    private static JsonObject Config(string name, string settings)
+    {
+        JsonObject config = JsonNode.Parse($$"""
+            {
+              "model_type":"modernbert","architectures":["ModernBertFor{{name}}"],"vocab_size":37,"hidden_size":24,"num_attention_heads":4,
+              "num_hidden_layers":5,"intermediate_size":20,"max_position_embeddings":64,"norm_eps":1e-5,"global_attn_every_n_layers":3,
+              "local_attention":5,"global_rope_theta":1000.0,"local_rope_theta":50.0,"pad_token_id":0,"initializer_range":0.3,
+              "classifier_pooling":"cls","id2label":{"0":"a","1":"b","2":"c"}
+            }
+            """)!.AsObject();
+        foreach ((string key, JsonNode? value) in JsonNode.Parse($"{{{settings}}}")!.AsObject())
+        {
+            config[key] = value?.DeepClone();
+        }
+
+        return config;
+    }
+
+    private static RaggedBatch Labelled(HeadKind head)
+    {
+        RaggedBatch batch = RaggedBatch.FromRows([.. Texts.Select(text => (text, (int[]?)null))]);
+        int classes = head == HeadKind.MaskedLm ? 37 : 3;
+        return head switch
+        {
+            HeadKind.QuestionAnswering => batch with { SpanLabels = [3, 11, 0, 0, 6, 6, 1, 2] },
+            HeadKind.MultipleChoice => batch.InRowsOf(2) with { ClassLabels = [1, 0] },
+            HeadKind.SequenceClassification => batch with { ClassLabels = [0, 2, 1, 0] },
+            _ => batch with
+            {
+                TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 1 ? RaggedBatch.IgnoredLabel : (id + i) % classes)],
+            },
+        };
+    }
+
+    /// <summary>Text by text: a row of one vector, or of one for each token.</summary>
+    private static double[][][] Logits(ModernBertReference reference, HeadKind head) => [.. Texts.Select(text =>
+    {
+        double[][] hidden = reference.Hidden(text);
+        return reference.Head(
+            head is HeadKind.SequenceClassification or HeadKind.MultipleChoice ? [reference.Pooled(hidden)] : hidden);
+    })];
+
+    /// <summary>The mean of -log softmax at the labels.</summary>
+    private static double Loss(ModernBertReference reference, HeadKind head, RaggedBatch batch)
+    {
+        double[][][] logits = Logits(reference, head);
+        IEnumerable<(double[] Logits, int Label)> choices = head switch
+        {
+            HeadKind.QuestionAnswering => Enumerable.Range(0, 2 * Texts.Length).Select(i =>
+                (logits[i / 2].Select(token => token[i % 2]).ToArray(), batch.SpanLabels![i])),
+            HeadKind.MultipleChoice => batch.ClassLabels!.Select((label, row) =>
+                (new[] { logits[2 * row][0][0], logits[(2 * row) + 1][0][0] }, label)),
+            _ => logits.SelectMany(rows => rows).Zip(batch.TokenLabels ?? batch.ClassLabels!),
+        };
+        return choices.Where(choice => choice.Label != RaggedBatch.IgnoredLabel).Average(choice =>
+        {
+            double most = choice.Logits.Max();
+            return most + Math.Log(choice.Logits.Sum(value => Math.Exp(value - most))) - choice.Logits[choice.Label];
+        });
+    }
+}
