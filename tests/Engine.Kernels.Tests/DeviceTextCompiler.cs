@@ -36,7 +36,8 @@ internal static class DeviceTextCompiler
     }
 
     /// <summary>
-    /// Compiles the kernel's sample variants: all for the first target, the largest for the others, which have the same front end.
+    /// Compiles the kernel's sample variants: the first and the last for the first target, which between them have both storages and both
+    /// sizes, and the largest for the others, which have the same front end.
     /// </summary>
     /// <returns>Null when all compiled, else the first one's messages and text.</returns>
     public static string? Errors(KernelDefinition kernel, string target)
@@ -45,7 +46,7 @@ internal static class DeviceTextCompiler
         try
         {
             KernelVariant[] variants = [.. kernel.SampleVariants()];
-            foreach (KernelVariant variant in target == Targets[0] ? variants : variants[..1])
+            foreach (KernelVariant variant in target == Targets[0] ? variants.Take(1).Union(variants.TakeLast(1)) : variants.Take(1))
             {
                 string source = Path.Combine(folder, "kernel.cl"), text = IlgpuCompiler.OpenCl(kernel, variant);
                 File.WriteAllText(source, text);

@@ -38,7 +38,25 @@ public sealed class DecoderFamilyTests
 
     private static readonly int[][] Texts = [[5, 9, 1, 30, 2, 17, 17, 4, 36, 11, 8, 3, 20], [7], [12, 6, 33, 2, 19, 25, 1]];
 
-    public static TheoryData<string, string> OnDevices => TestDevices.QuickWith<string>([.. Families.Keys]);
+    /// <summary>Compiled kernels are held by Transformers' goldens for every family but this one.</summary>
+    private const string WithoutGoldens = "olmo2";
+
+    public static TheoryData<string, string> OnDevices
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (string device in TestDevices.Quick)
+            {
+                foreach (string family in Families.Keys.Where(family => device == "cpu" || family == WithoutGoldens))
+                {
+                    rows.Add(device, family);
+                }
+            }
+
+            return rows;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(OnDevices))]
