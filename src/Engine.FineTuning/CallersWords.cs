@@ -9,7 +9,7 @@ namespace Engine.FineTuning;
 
 /// <summary>
 /// Messages in the words of a program: they speak of <c>train[17]</c>, the entry of its parameter, where a run's speak of a line of the
-/// file that the examples were written to, and of settings by their properties (<see cref="SettingNames"/>).
+/// file that the examples were written to.
 /// </summary>
 internal sealed class CallersWords
 {
@@ -25,23 +25,14 @@ internal sealed class CallersWords
 
     /// <summary>A message in the caller's words.</summary>
     public string In(string message) => files.Aggregate(
-        SettingNames.In(message),
+        message,
         (said, file) => file.Places.Replace(said, place => place.Groups["line"] is { Success: true, Value: var line }
             ? $"{file.Name}[{int.Parse(line, CultureInfo.InvariantCulture) - 1}]"
             : file.Name));
 
-    /// <summary>
-    /// The error in the caller's words; null where it has them already. One about a model's files keeps the names that these have for their
-    /// own settings, many of which are a run's, too.
-    /// </summary>
+    /// <summary>The error in the caller's words; null where it has them already.</summary>
     public Exception? Of(Exception error)
     {
-        if (error is ModelFileException model)
-        {
-            string words = SettingNames.In(model.Message, isOfModel: true);
-            return words == model.Message ? null : model.Saying(words);
-        }
-
         string said = ErrorSentence.WithoutParameter(error), message = In(said);
         return message == said ? null : error switch
         {

@@ -65,6 +65,7 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
+        using IDisposable words = SettingNames.Use();
         bool otherSize = options?.Dimensions is { } dimensions && dimensions != embedder.Dimensions;
         bool otherModel = options?.ModelId is { } model && model != metadata.DefaultModelId;
         Refuse(otherSize, nameof(options.Dimensions), $"the model's vectors have {embedder.Dimensions}");

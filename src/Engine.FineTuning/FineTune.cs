@@ -223,17 +223,11 @@ public static class FineTune
     /// <exception cref="DeviceException">The device is not there.</exception>
     public static RunEstimate Estimate(RunConfiguration run, Device? device = null)
     {
+        using IDisposable words = SettingNames.Use();
         using RunPlace place = RunPlace.Of(run);
-        try
-        {
-            RunConfiguration resolved = place.Run.Resolve();
-            using Holding holding = Holding.Of(resolved, device);
-            return RunEstimate.Of(resolved, holding.Device);
-        }
-        catch (Exception exception) when (place.Words.Of(exception) is { } worded)
-        {
-            throw worded;
-        }
+        RunConfiguration resolved = place.Run.Resolve();
+        using Holding holding = Holding.Of(resolved, device);
+        return RunEstimate.Of(resolved, holding.Device);
     }
 
     /// <summary>
@@ -248,12 +242,12 @@ public static class FineTune
     /// <param name="device">The device, which stays the caller's; null: the one that the run names.</param>
     /// <param name="progress">Told of runs, their trainings and measurements, on the thread that makes them.</param>
     /// <param name="cancellationToken">Stops the training that goes on after its step.</param>
-    /// <returns>Every run's metrics, seconds and bytes; a run that failed is in it with its reason.</returns>
+    /// <returns>Every run's metrics, seconds and bytes; a run that failed, as where its folder holds one of other settings, is in it with
+    /// its reason.</returns>
     /// <exception cref="ConfigurationException">Anything wrong in the run or a method.</exception>
     /// <exception cref="DataFileException">A data file cannot be read or learned from.</exception>
     /// <exception cref="ModelFileException">The model's folder cannot be used.</exception>
     /// <exception cref="DeviceException">The device is not there.</exception>
-    /// <exception cref="TrainingException">The folder holds a finished run of other settings, data or model.</exception>
     /// <exception cref="IOException">The folder cannot be written, or holds a report that no comparison wrote.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; what there is is in <c>Output</c>.</exception>
     public static async Task<ComparisonReport> CompareAsync(
@@ -266,20 +260,12 @@ public static class FineTune
         CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        using IDisposable words = SettingNames.Use();
         using RunPlace place = RunPlace.Of(run);
-        ComparisonOutcome outcome;
-        try
-        {
-            var comparison = new Comparison(place.Run, methods, seeds);
-            using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
-            outcome = await OnThreadAsync(
-                () => comparison.Run(holding.Device, sharpness, progress, cancellationToken)).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (place.Words.Of(exception) is { } worded)
-        {
-            throw worded;
-        }
-
+        var comparison = new Comparison(place.Run, methods, seeds);
+        using Holding holding = Holding.Of(comparison.Runs[0].Run, device);
+        ComparisonOutcome outcome = await OnThreadAsync(
+            () => comparison.Run(holding.Device, sharpness, progress, cancellationToken)).ConfigureAwait(false);
         return outcome.Interrupted ? throw new OperationCanceledException(cancellationToken) : outcome.Report;
     }
 
@@ -311,6 +297,7 @@ public static class FineTune
         CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        using IDisposable words = SettingNames.Use();
         var comparison = new SharpnessComparison(adapters, setup, options);
         using Holding holding = Holding.Of(run: null, device);
         SharpnessOutcome outcome = await OnThreadAsync(
@@ -328,8 +315,11 @@ public static class FineTune
     /// <exception cref="ConfigurationException">The run's file is broken.</exception>
     /// <exception cref="ModelFileException">Base and adapter do not fit, or a parameter is in neither.</exception>
     /// <exception cref="IOException">The output could not be written, or holds something already.</exception>
-    public static IReadOnlyList<string> Merge(string path, string output, string? adapter = null, MergeOptions? options = null) =>
-        TrainedModel.Resolve(path, adapter).WriteMerged(output, options);
+    public static IReadOnlyList<string> Merge(string path, string output, string? adapter = null, MergeOptions? options = null)
+    {
+        using IDisposable words = SettingNames.Use();
+        return TrainedModel.Resolve(path, adapter).WriteMerged(output, options);
+    }
 
     private static Task<T> OnThreadAsync<T>(Func<T> work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -33,6 +33,7 @@ internal sealed class Holding : IDisposable
     /// <param name="given">The caller's device; null: the run's.</param>
     public static T Open<T>(string path, string? adapter, Device? given, Func<Holding, TrainedModel, T> open)
     {
+        using IDisposable words = SettingNames.Use();
         TrainedModel trained = TrainedModel.Resolve(path, adapter);
         Holding holding = Of(trained.Run, given);
         try

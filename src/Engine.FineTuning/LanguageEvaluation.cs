@@ -23,6 +23,7 @@ internal static class LanguageEvaluation
         Func<DataConfiguration, DataConfiguration> columns,
         CancellationToken cancellationToken)
     {
+        using IDisposable names = SettingNames.Use();
         var words = new CallersWords();
         string folder = Directory.CreateTempSubdirectory("engine-").FullName;
         try

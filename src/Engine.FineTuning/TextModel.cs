@@ -32,33 +32,34 @@ internal sealed class TextModel : IDisposable
     public static TextModel Open(string path, string? adapter, Device? device) =>
         Holding.Open(path, adapter, device, (holding, trained) => new TextModel(holding, trained, training: null));
 
-    public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken) =>
-        texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellationToken);
+    public IReadOnlyList<Prediction> Predict(IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken)
+    {
+        using IDisposable words = SettingNames.Use();
+        return texts.Count == 0 ? [] : Predictor.Predict(texts, Predictor.ReadLength, batchSize, cancellationToken);
+    }
 
     public async Task<IReadOnlyList<Prediction>> PredictAsync(
-        IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken) =>
-        texts.Count == 0 ? []
+        IReadOnlyList<(string Text, string? Pair)> texts, CancellationToken cancellationToken)
+    {
+        using IDisposable words = SettingNames.Use();
+        return texts.Count == 0
+            ? []
             : await Predictor.PredictAsync(texts, Predictor.ReadLength, batchSize, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>The task's metrics over labelled examples.</summary>
     /// <exception cref="ArgumentException">There are none.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(
         IEnumerable<(string Text, string? TextPair, string? Label)> examples, CancellationToken cancellationToken)
     {
+        using IDisposable words = SettingNames.Use();
         var set = ExampleSet.InMemory(nameof(examples), examples);
         if (set.Count == 0)
         {
             throw new ArgumentException("The examples are empty; at least one was expected.", nameof(examples));
         }
 
-        try
-        {
-            return Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics;
-        }
-        catch (Exception exception) when (new CallersWords().Of(exception) is { } worded)
-        {
-            throw worded;
-        }
+        return Predictor.Evaluate(set, Predictor.ReadLength, batchSize, cancellationToken).Metrics;
     }
 
     public void Dispose()

@@ -19,6 +19,7 @@ internal static class TrainingTask
     public static async Task<T> TrainAndOpenAsync<T>(
         RunPlace place, FineTuneOptions? options, Func<Holding, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellationToken)
     {
+        using IDisposable words = SettingNames.Use();
         options ??= new FineTuneOptions();
         Holding? holding = null;
         try

@@ -1,6 +1,9 @@
-using System.Reflection;
+using System.Text.RegularExpressions;
 using Engine.Common;
-using Engine.Common.Files;
+using Engine.Common.Keys;
+using Engine.Optim.Methods;
+using Engine.Tests;
+using Engine.Training.Comparing;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Engine.Training.Tests.Running;
@@ -8,7 +11,7 @@ using Engine.Training.Tests.Running;
 namespace Engine.FineTuning.Tests;
 
 /// <summary>Messages of this package name settings as C# has them.</summary>
-public sealed class SettingNamesTests : IDisposable
+public sealed partial class SettingNamesTests : IDisposable
 {
     private readonly TinyRun tiny = new();
 
@@ -17,52 +20,78 @@ public sealed class SettingNamesTests : IDisposable
     [Fact]
     public void Every_key_of_a_run_file_is_named_by_a_property_that_is_there()
     {
-        string[] keys = [.. RunFileReference.Entries.Select(entry => entry.Name).Where(name => name.IndexOfAny(['.', '_']) > 0)];
-        Assert.True(keys.Length > 60, $"{keys.Length} keys");
-        Assert.All(keys, key =>
-        {
-            string property = SettingNames.In($"lower {key}.")["lower ".Length..^1];
-            Type type = typeof(RunConfiguration);
-            foreach (string part in property.Split('.'))
-            {
-                PropertyInfo found = type.GetProperty(part) ?? throw new InvalidOperationException($"{type.Name} has no {part} ({key})");
-                type = Nullable.GetUnderlyingType(found.PropertyType) ?? found.PropertyType;
-            }
-        });
+        string[] keys = [.. RunFileReference.Entries.Select(entry => entry.Name)];
+        Assert.True(keys.Length > 80, $"{keys.Length} keys");
+        Assert.All(keys, key => AssertIsProperty(key, SettingNames.Of(Setting.Of(key))));
     }
 
     [Theory]
-    [InlineData("learning_rate is '-1'; expected a finite number.", "LearningRate is '-1'; expected a finite number.")]
-    [InlineData("'data' is missing. The data.", "Data is missing. The data.")]
-    [InlineData("tasks: only sequence-classification has classes", "Tasks: only sequence-classification has classes")]
-    [InlineData(
-        "data.validation_split: data.validation names the data, so that none is held out of data.train; leave out one of the two.",
-        "Data.ValidationSplit: Data.Validation names the data, so that none is held out of Data.Train; leave out one of the two.")]
-    [InlineData("let it give way (overwrite_output_dir: true), or", "let it give way (OverwriteOutputDir = true), or")]
-    [InlineData("it is read with eval_strategy: steps only.", "it is read with EvalStrategy = Steps only.")]
-    [InlineData("it is for task: causal-lm with texts", "it is for Task = CausalLanguageModel with texts")]
-    [InlineData("with header: false columns have no names", "with Data.Header = false columns have no names")]
-    [InlineData("add an 'adapter:' section.", "add an Adapter.")]
-    [InlineData("method.rho is '-1'", "Method.Rho is '-1'")]
-    [InlineData("noise_seed is the default", "NoiseSeed is the default")]
-    [InlineData("target_modules query matches no linear layer", "Adapter.TargetModules query matches no linear layer")]
-    [InlineData("set adapter.use_dora: true", "set Adapter.UseDora = true")]
-    [InlineData("the seed is 3, and the output: a text", "the seed is 3, and the output: a text")]
-    [InlineData("/runs/max_length/a.txt, max_length.txt and --max_length", "/runs/max_length/a.txt, max_length.txt and --max_length")]
-    [InlineData("eval_f1 and steps_per_second", "eval_f1 and steps_per_second")]
-    public void Keys_are_replaced_and_other_words_stay(string message, string expected) =>
-        Assert.Equal(expected, SettingNames.In(message));
+    [InlineData("learning_rate", null, "LearningRate")]
+    [InlineData("data.validation_split", null, "Data.ValidationSplit")]
+    [InlineData("target_modules", null, "Adapter.TargetModules")]
+    [InlineData("noise_seed", null, "NoiseSeed")]
+    [InlineData("overwrite_output_dir", "true", "OverwriteOutputDir = true")]
+    [InlineData("eval_strategy", "steps", "EvalStrategy = Steps")]
+    [InlineData("task", "causal-lm", "Task = CausalLanguageModel")]
+    [InlineData("header", "false", "Data.Header = false")]
+    [InlineData("method", "beamlora", "Method = new BeamLora()")]
+    public void Setting_is_a_key_for_run_files_and_a_property_for_programs(string key, string? value, string property)
+    {
+        var setting = Setting.Of(key, value);
+
+        Assert.Equal(value is null ? key : $"{key}: {value}", $"{setting}");
+        using (SettingNames.Use())
+        {
+            Assert.Equal(property, $"{setting}");
+            using (SettingWords.UseKeys())
+            {
+                Assert.Equal(setting.InRunFile, $"{setting}");
+            }
+
+            Assert.Equal(property, $"{setting}");
+        }
+
+        Assert.Equal(setting.InRunFile, $"{setting}");
+    }
 
     [Fact]
-    public void Files_of_models_keep_the_names_of_their_own_settings()
+    public async Task Words_go_with_the_work_and_end_with_it()
     {
-        var error = new ModelFileException("/m", "chat_template is no text, and target_modules no list; set from_scratch: true.");
+        static async Task<string> Work()
+        {
+            using IDisposable names = SettingNames.Use();
+            return await Task.Run(() => $"add an {Setting.Section("adapter")}.");
+        }
 
-        Exception? worded = new CallersWords().Of(error);
+        Task<string> work = Work();
 
-        Assert.Equal("/m: chat_template is no text, and target_modules no list; set FromScratch = true.", worded!.Message);
-        Assert.Equal("/m", Assert.IsType<ModelFileException>(worded).FilePath);
-        Assert.Null(new CallersWords().Of(new ModelFileException("/m", "there is no such folder.")));
+        Assert.Equal("add an 'adapter:' section.", $"add an {Setting.Section("adapter")}.");
+        Assert.Equal("add an Adapter.", await work);
+    }
+
+    /// <summary>Messages of the library name settings by way of <see cref="Setting"/>, and only such as there are.</summary>
+    [Fact]
+    public void Messages_name_settings_that_are_there()
+    {
+        string[] sources =
+        [
+            .. new[] { "Engine.Training", "Engine.Optim", "Engine.Model", "Engine.FineTuning" }
+                .SelectMany(project => Directory.EnumerateFiles(
+                    Repository.Path($"src/{project}"), "*.cs", SearchOption.AllDirectories))
+                .Where(path => !path.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)),
+        ];
+        (string Key, string? Value)[] named =
+        [
+            .. sources.SelectMany(path => Reference().Matches(File.ReadAllText(path)))
+                .Select(found => (found.Groups["key"].Value, found.Groups["value"] is { Success: true, Value: var value } ? value : null))
+                .Distinct(),
+        ];
+        Assert.True(named.Length > 80, $"{named.Length} settings");
+        Assert.All(named, setting => AssertIsProperty(setting.Key, SettingNames.Of(Setting.Of(setting.Key))));
+        Assert.All(
+            named.Where(setting => setting.Value is not (null or "true" or "false")),
+            setting => Assert.DoesNotContain(
+                $"= {setting.Value}", SettingNames.Of(Setting.Of(setting.Key, setting.Value)), StringComparison.Ordinal));
     }
 
     /// <summary>From rules before a training, from within it, and from a folder that holds a run already; type and settings stay.</summary>
@@ -97,6 +126,50 @@ public sealed class SettingNamesTests : IDisposable
     }
 
     [Fact]
+    public async Task Callers_of_CompareAsync_meet_properties()
+    {
+        RunConfiguration run = tiny.Run() with
+        {
+            Output = tiny.File("methods"),
+            Data = new() { Train = tiny.File("train.tsv"), Text = "sentence", Label = "label" },
+            MaxSteps = 1,
+        };
+        ComparedMethod[] methods = [ComparedMethod.Of("lora", null)];
+        async Task<string> Refused<T>(RunConfiguration compared)
+            where T : Exception => (await Assert.ThrowsAsync<T>(() => FineTune.CompareAsync(compared, methods, seeds: 1))).Message;
+
+        Assert.Contains(
+            "set Data.Validation and EvalStrategy", await Refused<ConfigurationException>(run with { LoadBestModelAtEnd = true }));
+        ComparisonReport failed = await FineTune.CompareAsync(
+            run with { Output = tiny.File("failed"), Adapter = run.Adapter! with { TargetModules = ["absent"] } }, methods, seeds: 1);
+        Assert.Contains("Adapter.TargetModules", Assert.Single(failed.Methods[0].Failed).Reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>What opens, merges, measures and evaluates; a run's own file is spoken of by its keys.</summary>
+    [Fact]
+    public async Task Callers_of_what_a_training_wrote_meet_properties()
+    {
+        RunConfiguration run = tiny.Run() with { Output = tiny.File("run"), MaxSteps = 1 };
+        using TextClassifier classifier = await FineTune.ClassifierAsync(run, tiny.Labelled("train.tsv"));
+
+        ConfigurationException measured = await Assert.ThrowsAsync<ConfigurationException>(
+            () => FineTune.MeasureSharpnessAsync([tiny.File("run")], tiny.File("sharpness")));
+        Assert.Contains("no Data.Validation of a run", measured.Message, StringComparison.Ordinal);
+
+        string file = new RunFolder(tiny.File("run")).ConfigurationPath;
+        File.WriteAllText(file, File.ReadAllText(file).Replace("max_steps: 1", "max_steps: 0", StringComparison.Ordinal));
+        Func<object>[] calls =
+        [
+            () => TextClassifier.Open(tiny.File("run")), () => TextRegressor.Open(tiny.File("run")),
+            () => LanguageModel.Open(tiny.File("run")), () => MaskedLanguageModel.Open(tiny.File("run")),
+            () => EngineEmbeddingGenerator.Open(tiny.File("run")), () => FineTune.Merge(tiny.File("run"), tiny.File("merged")),
+        ];
+        Assert.All(calls, call => Assert.Contains(
+            ": max_steps: 0 steps train nothing; expected at least 1, or -1 for num_train_epochs.",
+            Assert.Throws<ConfigurationException>(call).Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Notes_of_a_training_name_properties_too()
     {
         var told = new Listener();
@@ -108,4 +181,23 @@ public sealed class SettingNamesTests : IDisposable
         Assert.Contains(
             told.Of<TrainingProgress.Started>().Single().Notes, note => note.Contains("longer than MaxLength (", StringComparison.Ordinal));
     }
+
+    private static void AssertIsProperty(string key, string property)
+    {
+        Type[] types = [typeof(RunConfiguration)];
+        foreach (string part in property.Split('.'))
+        {
+            // A method's own property is one of its record.
+            Type[] searched = types is [var only]
+                && (only == typeof(Method) || (only == typeof(RunConfiguration) && only.GetProperty(part) is null))
+                ? [.. MethodCatalog.Names.Select(name => MethodCatalog.Create(name).GetType())]
+                : types;
+            types = [.. searched.Select(type => type.GetProperty(part)?.PropertyType).OfType<Type>().Distinct()
+                .Select(type => Nullable.GetUnderlyingType(type) ?? type)];
+            Assert.True(types.Length > 0, $"there is no {property} ({key})");
+        }
+    }
+
+    [GeneratedRegex("""Setting\.(?:Of|Noun|Section)\("(?<key>[^"]+)"(?:, "(?<value>[^"]+)")?\)""")]
+    private static partial Regex Reference();
 }

@@ -17,7 +17,7 @@ internal static class KeyBounds
             switch (key.Property.GetValue(section))
             {
                 case null when key.Definition.Required:
-                    throw new ConfigurationException($"'{name}' is missing. {key.Text}");
+                    throw new ConfigurationException($"{Setting.Noun(name)} is missing. {key.Text}");
                 case null:
                     break;
                 case INumberOrSection { Number: { } number }:
@@ -83,7 +83,8 @@ internal static class KeyBounds
 
                 break;
             case IEnumerable list and not string when !list.GetEnumerator().MoveNext():
-                throw new ConfigurationException($"{name} is an empty list; expected at least one entry, or none for the default.");
+                throw new ConfigurationException($"{Setting.Of(name)} is an empty list; expected at least one entry, or none for the "
+                    + "default.");
         }
     }
 
@@ -98,5 +99,5 @@ internal static class KeyBounds
     private static ConfigurationException Wrong(string name, object value, string expected) => new(Sentence(name, value, expected));
 
     private static string Sentence(string name, object? value, string expected) =>
-        string.Create(CultureInfo.InvariantCulture, $"{name} is '{value}'; expected {expected}.");
+        string.Create(CultureInfo.InvariantCulture, $"{Setting.Of(name)} is '{value}'; expected {expected}.");
 }

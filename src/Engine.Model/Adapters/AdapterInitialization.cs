@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Model.Batching;
@@ -41,7 +42,8 @@ internal static class AdapterInitialization
     {
         if (Problem(initialization) is { } problem)
         {
-            throw new ArgumentException($"init_lora_weights is '{initialization}': {problem}. Known are {Known}.", nameof(initialization));
+            throw new ArgumentException($"{Setting.Of("init_lora_weights")} is '{initialization}': {problem}. Known are "
+                + $"{Known}.", nameof(initialization));
         }
 
         ModelWeights.RefreshNorms(model);
@@ -107,14 +109,15 @@ internal static class AdapterInitialization
         if (adapter.Weight.Type != ElementType.Float32)
         {
             throw new ArgumentException(
-                $"init_lora_weights is pissa, and the base weights are stored as {adapter.Weight.Type}: "
-                    + "what is left of them would be rounded, and the start no longer be the model. Set dtype: float32.");
+                $"{Setting.Of("init_lora_weights")} is pissa, and the base weights are stored as {adapter.Weight.Type}: "
+                    + "what is left of them would be rounded, and the start no longer be the model. Set "
+                    + $"{Setting.Of("dtype", "float32")}.");
         }
 
         if (rank > Math.Min(rows, columns))
         {
             throw new ArgumentException(
-                $"init_lora_weights is pissa, and {adapter.Module} [{rows}, {columns}] has no {rank} singular values; "
+                $"{Setting.Of("init_lora_weights")} is pissa, and {adapter.Module} [{rows}, {columns}] has no {rank} singular values; "
                     + $"lower r to at most {Math.Min(rows, columns)}.");
         }
 

@@ -4,6 +4,7 @@ using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Model.Forms;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Loading;
 using Engine.Model.Peft;
 using Engine.Safetensors;
@@ -46,8 +47,8 @@ internal static class ModelAdapters
         if (architecture.Parameters.FirstOrDefault(spec => spec.Transposed && trained.Contains(spec.Name)) is { } transposed)
         {
             throw new ArgumentException(
-                $"modules_to_save takes in {transposed.Name}, which {architecture.Name} stores [in, out]; "
-                + "training such a layer whole beside an adapter is not built. Put an adapter on it (target_modules), "
+                $"{Setting.Of("modules_to_save")} takes in {transposed.Name}, which {architecture.Name} stores [in, out]; "
+                + $"training such a layer whole beside an adapter is not built. Put an adapter on it ({Setting.Of("target_modules")}), "
                 + "or train every parameter.");
         }
 
@@ -56,8 +57,11 @@ internal static class ModelAdapters
         {
             if (trained.Contains(rows.Parameter) || targets.Any(target => target.Module == rows.Module))
             {
-                string other = trained.Contains(rows.Parameter) ? "modules_to_save trains whole" : "target_modules adapts";
-                throw new ArgumentException($"trainable_token_indices trains rows of {rows.Module}, which {other}; leave one of them out.");
+                string other = trained.Contains(rows.Parameter)
+                    ? $"{Setting.Of("modules_to_save")} trains whole"
+                    : $"{Setting.Of("target_modules")} adapts";
+                throw new ArgumentException(
+                    $"{Setting.Of("trainable_token_indices")} trains rows of {rows.Module}, which {other}; leave one of them out.");
             }
         }
 
@@ -71,8 +75,11 @@ internal static class ModelAdapters
     /// <summary>What a stored adapter adapts and has in place of the model's parameters.</summary>
     /// <param name="architecture">The model as the adapter needs it (<see cref="AdaptedArchitecture"/>).</param>
     /// <exception cref="ArgumentException">The configuration matches nothing, or asks for what is not supported.</exception>
-    public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file) =>
-        Tuning(architecture, file.Config, file.SavedParameters.Keys);
+    public static Tuning.Lora Tuning(Architecture architecture, AdapterFile file)
+    {
+        using IDisposable keys = SettingWords.UseKeys();
+        return Tuning(architecture, file.Config, file.SavedParameters.Keys);
+    }
 
     /// <summary>Holds an adapter's tensors against an architecture; no memory is needed.</summary>
     /// <exception cref="ModelFileException">They do not fit.</exception>
@@ -266,9 +273,8 @@ internal static class ModelAdapters
         {
             throw new ModelFileException(
                 file.FolderPath,
-                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading part, "
-                    + "not to the model "
-                + "as it was published. "
+                $"init_lora_weights is {file.Config.InitLoraWeights}: these factors belong to a base without its leading "
+                + "part, not to the model as it was published. "
                 + "Save the adapter with PEFT's path_initial_model_for_weight_conversion, which takes the start back out.");
         }
     }
@@ -314,7 +320,7 @@ internal static class ModelAdapters
             throw new ModelFileException(
                 file.FolderPath,
                 $"the file holds gates of BeamLoRA ({file.FormTensors.Keys.First()}), without which these factors are another adapter. "
-                + "Go on with method: beamlora, or take the adapter that its run has written.");
+                + $"Go on with {Setting.Of("method", "beamlora")}, or take the adapter that its run has written.");
         }
     }
 

@@ -32,6 +32,7 @@ public sealed class DataFileException : Exception, ISettingsError
         Path = error.Path;
         Line = error.Line;
         Settings = error.Settings;
+        Column = error.Column;
     }
 
     /// <summary>The file.</summary>
@@ -39,6 +40,9 @@ public sealed class DataFileException : Exception, ISettingsError
 
     /// <summary>The line, counted from 1; null where the whole file is meant.</summary>
     public int? Line { get; }
+
+    /// <summary>The column that was asked for and is not there so, by its name or number; null for another complaint.</summary>
+    internal string? Column { get; init; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Settings { get; init; } = [];

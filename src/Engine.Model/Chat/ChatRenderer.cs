@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Chat.Jinja;
 using Engine.Tokenizers;
 
@@ -29,7 +30,8 @@ internal sealed class ChatRenderer
         {
             throw new InvalidDataException(
                 $"The chat template needs the token \"{missing}\", which this tokenizer does not have; choose a template that "
-                + $"the model was made for (a run's chat_template), or {ChatTemplate.Plain.Name}, which needs no tokens of its own.");
+                + $"the model was made for (a run's {Setting.Of("chat_template")}), or {ChatTemplate.Plain.Name}, which needs no tokens of "
+                + "its own.");
         }
 
         if (template.IsPlain)

@@ -1,4 +1,5 @@
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Chat.Jinja;
 
 namespace Engine.Model.Chat;
@@ -86,7 +87,7 @@ public sealed class ChatTemplate
         ?? throw new ModelFileException(
             folder,
             $"there is no chat template, neither {ChatTemplateFile.JinjaName} nor "
-                + $"chat_template in {ChatTemplateFile.ConfigName}; {Choice()}")
+                + $"{Setting.Of("chat_template")} in {ChatTemplateFile.ConfigName}; {Choice()}")
         {
             Settings = ["Template"],
         };
@@ -137,7 +138,7 @@ public sealed class ChatTemplate
     internal static string Choice()
     {
         string followed = string.Join(", ", Known.Where(template => !template.IsPlain).Select(template => template.Name));
-        return $"choose the one it follows by its name ({followed}; a run's chat_template), "
+        return $"choose the one it follows by its name ({followed}; a run's {Setting.Of("chat_template")}), "
             + $"or to {Plain.Name} for a model that follows none (User: ..., Assistant: ...).";
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -339,9 +340,11 @@ public sealed class TransformerModel : IDisposable
         if (factors + whole > TrainableParameters.LargestCount)
         {
             string remedy = Tuning is Tuning.Full
-                ? "Train an adapter (an 'adapter:' section), or a smaller model"
-                : FormattableString.Invariant(
-                    $"{factors:N0} of them are adapters' and {whole:N0} those of modules_to_save: lower r, or name fewer modules");
+                ? $"Train an adapter (an {Setting.Section("adapter")}), or a smaller model"
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{factors:N0} of them are adapters' and {whole:N0} those of {Setting.Of("modules_to_save")}: lower r, or name fewer "
+                        + $"modules");
             throw new ArgumentException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} "

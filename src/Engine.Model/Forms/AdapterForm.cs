@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -55,8 +56,9 @@ internal abstract record AdapterForm
 
     /// <summary>What the form does not go with, in the key's words; null for nothing.</summary>
     public virtual string? Problem(AdapterConfig config, Architecture architecture) =>
-        config.UseDora ? "use_dora is true: DoRA is a form of adapters of its own; leave it out"
-        : config.InitChangesBaseWeights ? $"init_lora_weights is '{config.InitLoraWeights}', which has a start of its own; leave it out"
+        config.UseDora ? $"{Setting.Of("use_dora")} is true: DoRA is a form of adapters of its own; leave it out"
+        : config.InitChangesBaseWeights ? $"{Setting.Of("init_lora_weights")} is '{config.InitLoraWeights}', which has a start of its own; "
+            + "leave it out"
         : null;
 
     /// <summary>What a layer's product is multiplied by.</summary>

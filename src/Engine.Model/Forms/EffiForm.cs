@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Model.Adapters;
@@ -39,7 +40,7 @@ internal sealed record EffiForm(int Experts) : AdapterForm
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
         ?? (architecture.Head == HeadKind.CausalLm ? "it needs an encoder: its router reads the mean of a whole text, "
                 + $"and {architecture.Name} must not look at later tokens"
-            : config.RankPattern.Count > 0 ? "rank_pattern: layers share one A, and so one rank; leave it out"
+            : config.RankPattern.Count > 0 ? $"{Setting.Of("rank_pattern")}: layers share one A, and so one rank; leave it out"
             : null);
 
     internal static EffiForm Read(JsonSection config) =>
@@ -72,7 +73,7 @@ internal sealed record EffiForm(int Experts) : AdapterForm
         {
             throw new ArgumentException(
                 $"{pass.Layer.Module} reads single tokens of a text, and effilora's router the mean of all; "
-                + "leave the layer out (exclude_modules).");
+                + $"leave the layer out ({Setting.Of("exclude_modules")}).");
         }
 
         Tensor mean = graph.MeanPooling(pass.Input, pass.RowStart);

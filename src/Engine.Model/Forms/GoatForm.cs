@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -61,7 +62,8 @@ internal sealed record GoatForm : AdapterForm
     internal override bool ChangesWeight => true;
 
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
-        ?? (config.UseRslora ? "use_rslora is true, and the scale is lora_alpha over the rank of an expert; leave it out"
+        ?? (config.UseRslora ? $"{Setting.Of("use_rslora")} is true, and the scale is {Setting.Of("lora_alpha")} over the rank of an "
+            + "expert; leave it out"
             : config.RankPattern.Select(pair => pair.Value).Append(config.Rank)
                 .FirstOrDefault(rank => rank % Experts != 0) is var odd and > 0
                 ? $"r is {odd}, which {Experts} experts cannot share evenly; take a multiple"
@@ -165,15 +167,15 @@ internal sealed record GoatForm : AdapterForm
         {
             throw new ArgumentException(
                 $"goat takes the start of its experts out of the base weights, which are stored as {layer.Weight.Type} and "
-                    + "would be rounded. "
-                + "Set dtype: float32.");
+                + $"would be rounded. Set {Setting.Of("dtype", "float32")}.");
         }
 
         if (own > segment)
         {
             throw new ArgumentException(
                 $"goat gives each of {Experts} experts {own} singular triples of {layer.Module} {layer.Weight.Shape}, "
-                + $"whose segments have {segment}; lower r to at most {segment * Experts}, or leave the layer out (exclude_modules).");
+                + $"whose segments have {segment}; lower r to at most {segment * Experts}, or leave the layer out "
+                + $"({Setting.Of("exclude_modules")}).");
         }
     }
 }

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Graph.Operators;
 using Engine.Kernels;
@@ -37,8 +38,8 @@ internal sealed record SdLoraForm(int Tasks) : AdapterForm
 
     public override string? Problem(AdapterConfig config, Architecture architecture) => base.Problem(config, architecture)
         ?? (Tasks > 1 && config.InitLoraWeights != "true"
-            ? $"init_lora_weights is '{config.InitLoraWeights}', and directions from the second task on start as true has it; "
-                + "set it to true"
+            ? $"{Setting.Of("init_lora_weights")} is '{config.InitLoraWeights}', and directions from the second task on start as true has "
+                + "it; set it to true"
             : null);
 
     internal override IReadOnlyList<FormTensor> Tensors(LinearSpec linear, int rank) =>

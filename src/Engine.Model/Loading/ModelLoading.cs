@@ -1,5 +1,6 @@
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Execution;
 using Engine.Model.Peft;
 using Engine.Safetensors;
@@ -19,7 +20,7 @@ internal static class ModelLoading
     {
         ModelWeights.InitializeAll(model, seed);
         string beside = folder.HasWeights ? $"; the weights in {folder.FolderPath} are not read" : string.Empty;
-        return [$"Every parameter starts from seed {seed} (from_scratch){beside}."];
+        return [$"Every parameter starts from seed {seed} ({Setting.Of("from_scratch")}){beside}."];
     }
 
     /// <summary>Loads the weights.</summary>
@@ -35,7 +36,8 @@ internal static class ModelLoading
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
         HeadKind head = model.Architecture.Head;
         List<string> notes = head.NamesTokens() || head == HeadKind.Embedding ? [] : [.. folder.Config.Labels.Notes];
-        string[] initialized = [.. report.Initialized.Except(replacedLater ?? [])];
+        HashSet<string> replaced = [.. replacedLater ?? []];
+        string[] initialized = [.. report.Initialized.Where(name => !replaced.Contains(name))];
         if (initialized.Length > 0 && seed is null)
         {
             throw new ModelFileException(
@@ -51,7 +53,7 @@ internal static class ModelLoading
         }
 
         if (model.Architecture.ModelConfig.StoredVocabularySize is { } stored
-            && replacedLater?.Contains($"{model.Architecture.InputEmbeddings}.weight") != true)
+            && !replaced.Contains($"{model.Architecture.InputEmbeddings}.weight"))
         {
             int rows = model.Architecture.VocabularySize;
             notes.Add(rows > stored
@@ -59,14 +61,19 @@ internal static class ModelLoading
                 : $"The vocabulary shrinks from {stored} to {rows} tokens.");
         }
 
-        // Whatever head a checkpoint has, sentence vectors are made without it.
-        string[] unused = head == HeadKind.Embedding ? [] : [.. report.Unused.Where(name => !IsComputed(name))];
+        // Whatever head a checkpoint has, sentence vectors are made without it, and one that is loaded over it takes its place.
+        bool isHeadReplaced = replaced.Any(name => !IsOfBody(name));
+        string[] unused = head == HeadKind.Embedding
+            ? []
+            : [.. report.Unused.Where(name => !IsComputed(name) && (!isHeadReplaced || IsOfBody(name)))];
         if (unused.Length > 0)
         {
             notes.Add($"In the checkpoint, not used by {model.Architecture.Name}: {List(unused)}.");
         }
 
         return notes;
+
+        bool IsOfBody(string name) => name.StartsWith(model.Architecture.BasePrefix, StringComparison.Ordinal);
     }
 
     /// <summary>What an adapter left open, in words.</summary>

@@ -6,6 +6,7 @@ using Engine.Kernels;
 using Engine.Model.Adapters;
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Execution;
 using Engine.Safetensors;
 
@@ -463,7 +464,8 @@ internal static class ModelWeights
             {
                 throw new ModelFileException(
                     tensor.FilePath,
-                    $"tensor '{tensor.Name}' holds {source[i]}, which float16 cannot (at most 65504); use dtype: bfloat16 or float32.");
+                    $"tensor '{tensor.Name}' holds {source[i]}, which float16 cannot (at most 65504); use "
+                        + $"{Setting.Of("dtype", "bfloat16")} or float32.");
             }
         }
     }

@@ -1,5 +1,6 @@
 using Engine.Model.Architectures;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Safetensors;
 using Engine.Tokenizers;
 
@@ -29,7 +30,7 @@ internal static class AdaptedArchitecture
             throw new ArgumentException(
                 $"{reason}, which {architecture.Name} uses in two places, as {architecture.InputEmbeddings} and as {output}; "
                 + "an adapter that trains a copy in one of them, as PEFT would, is not built for it. "
-                + "Set ensure_weight_tying: true to train them as one, leave it out, or train every parameter.");
+                + $"Set {Setting.Of("ensure_weight_tying", "true")} to train them as one, leave it out, or train every parameter.");
         }
 
         return ArchitectureCatalog.Create(architecture.ModelConfig.WithUntiedEmbeddings(), architecture.Head);
@@ -41,7 +42,11 @@ internal static class AdaptedArchitecture
     /// </summary>
     /// <exception cref="ModelFileException">The adapter is of another vocabulary, and nothing says which.</exception>
     /// <exception cref="ArgumentException">The model cannot be untied.</exception>
-    public static Architecture For(Architecture architecture, AdapterFile file) => For(WithVocabularyOf(architecture, file), file.Config);
+    public static Architecture For(Architecture architecture, AdapterFile file)
+    {
+        using IDisposable keys = SettingWords.UseKeys();
+        return For(WithVocabularyOf(architecture, file), file.Config);
+    }
 
     /// <summary>
     /// The architecture with the vocabulary that an adapter's embeddings are of. Another than the model's is taken where the adapter stores
@@ -102,10 +107,11 @@ internal static class AdaptedArchitecture
 
     /// <summary>What unties the embeddings, as the beginning of a sentence; null where nothing does.</summary>
     private static string? Untying(Architecture architecture, string output, AdapterConfig config) => config.EnsureWeightTying ? null
-        : SavedModules.Takes(config, architecture.InputEmbeddings) ? $"modules_to_save takes in {architecture.InputEmbeddings}"
-        : SavedModules.Takes(config, output) ? $"modules_to_save takes in {output}"
-        : TargetModules.Names(config.ForModel(architecture.ModelConfig), output) ? $"target_modules takes in {output}"
+        : SavedModules.Takes(config, architecture.InputEmbeddings) ? $"{Setting.Of("modules_to_save")} takes in "
+            + $"{architecture.InputEmbeddings}"
+        : SavedModules.Takes(config, output) ? $"{Setting.Of("modules_to_save")} takes in {output}"
+        : TargetModules.Names(config.ForModel(architecture.ModelConfig), output) ? $"{Setting.Of("target_modules")} takes in {output}"
         : TrainedTokens.Unties(architecture, config)
-            ? $"trainable_token_indices has tokens of {output} that are not those of {architecture.InputEmbeddings}"
+            ? $"{Setting.Of("trainable_token_indices")} has tokens of {output} that are not those of {architecture.InputEmbeddings}"
             : null;
 }

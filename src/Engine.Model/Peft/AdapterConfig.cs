@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Forms;
 using Engine.Model.HuggingFace;
 
@@ -145,6 +146,7 @@ internal sealed record AdapterConfig
                 + $"{AdapterFile.WeightsFileName} was expected.");
         }
 
+        using IDisposable keys = SettingWords.UseKeys();
         return FromJson(new JsonSection(path, JsonFile.ReadObject(path)));
     }
 

@@ -1,3 +1,5 @@
+using Engine.Common.Keys;
+
 namespace Engine.Model.Peft;
 
 /// <summary>Chooses the modules an adapter sits on, as PEFT 0.21 chooses them.</summary>
@@ -26,7 +28,8 @@ internal static class TargetModules
         IReadOnlyList<string>? otherModules = null)
     {
         ModulePattern targets = config.TargetModules
-            ?? throw new ArgumentException($"target_modules is not set; name the layers to adapt. {Candidates(linearModules)}");
+            ?? throw new ArgumentException($"{Setting.Of("target_modules")} is not set; name the layers to adapt. "
+                + $"{Candidates(linearModules)}");
         List<string> matched = [];
         List<string> excluded = [];
         TargetFilter filter = new(config);
@@ -70,10 +73,10 @@ internal static class TargetModules
         {
             string more = others.Length > ShownCandidates ? $" and {others.Length - ShownCandidates} more" : "";
             throw new ArgumentException(
-                $"target_modules {targets} also matches what is no linear layer of its own (embeddings, norms, "
+                $"{Setting.Of("target_modules")} {targets} also matches what is no linear layer of its own (embeddings, norms, "
                     + $"an output layer tied to embeddings): {string.Join(", ", others.Take(ShownCandidates))}{more}. "
-                + "Only linear layers can be adapted. Narrow the pattern, name these in exclude_modules, or use all-linear; "
-                + "modules_to_save trains them whole.");
+                + $"Only linear layers can be adapted. Narrow the pattern, name these in {Setting.Of("exclude_modules")}, or use "
+                + $"all-linear; {Setting.Of("modules_to_save")} trains them whole.");
         }
     }
 
@@ -81,17 +84,17 @@ internal static class TargetModules
     {
         if (excluded.Count > 0)
         {
-            return $"target_modules {targets} matches only modules that exclude_modules or modules_to_save take "
-                + $"out: {string.Join(", ", excluded.Take(ShownCandidates))}.";
+            return $"{Setting.Of("target_modules")} {targets} matches only modules that {Setting.Of("exclude_modules")} or "
+                + $"{Setting.Of("modules_to_save")} take out: {string.Join(", ", excluded.Take(ShownCandidates))}.";
         }
 
         string hint = targets.Expression is not null
             && linearModules.Any(module => ModulePattern.IsNameOrEnding(module, targets.Expression))
             ? $" A string is a regular expression over the whole name; write [{targets.Expression}] to match by ending."
             : config.LayersToTransform.Count > 0
-                ? $" layers_to_transform allows only layers {string.Join(", ", config.LayersToTransform)}."
+                ? $" {Setting.Of("layers_to_transform")} allows only layers {string.Join(", ", config.LayersToTransform)}."
                 : "";
-        return $"target_modules {targets} matches no linear layer.{hint} {Candidates(linearModules)}";
+        return $"{Setting.Of("target_modules")} {targets} matches no linear layer.{hint} {Candidates(linearModules)}";
     }
 
     private static string Candidates(IReadOnlyList<string> linearModules)

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Architectures;
 
 namespace Engine.Model.Peft;
@@ -29,7 +30,7 @@ internal static class TrainedTokens
                 throw new ArgumentException(
                     $"{TokenIndices.Key} names the token {beyond}, and the model's vocabulary has {architecture.VocabularySize} (0 "
                         + $"to {architecture.VocabularySize - 1}). "
-                    + "Where the tokenizer has more, resize_token_embeddings: true in a run file gives them rows.");
+                    + $"Where the tokenizer has more, {Setting.Of("resize_token_embeddings", "true")} in a run file gives them rows.");
             }
 
             foreach (string module in named.Select(module => module == tiedOutput ? architecture.InputEmbeddings : module))

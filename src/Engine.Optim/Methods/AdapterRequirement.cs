@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Model.Adapters;
 
@@ -21,7 +22,7 @@ internal static class AdapterRequirement
         return context.Model.Adapters.Count > 0
             ? context.Model.Adapters
             : throw method.Refusal(
-                $"method {method.Name} {does}, but the run has none; add an 'adapter:' section, "
+                $"method {method.Name} {does}, but the run has none; add an {Setting.Section("adapter")}, "
                     + $"or remove the method for full fine-tuning.");
     }
 
@@ -32,7 +33,8 @@ internal static class AdapterRequirement
         if (context.Model.Adapters.Select(layer => layer.Form).FirstOrDefault(form => form is not null) is { } form)
         {
             throw method.Refusal(
-                $"method: {form.Name} and {method.Name} do not go together, since {method.Name} takes an adapted weight for W0 + s B A, "
+                $"{Setting.Of("method")}: {form.Name} and {method.Name} do not go together, since {method.Name} takes an adapted weight "
+                    + "for W0 + s B A, "
                 + $"and that of {form.Name} is another; keep one of them.");
         }
     }

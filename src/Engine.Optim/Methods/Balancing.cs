@@ -79,12 +79,13 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
         base.Attach(context);
         AdapterRequirement.RequirePlain(this, context);
         AdapterRequirement.Tensors(
-            this, "balances the factors of LoRA adapters, but the run has none; add an 'adapter:' section, or remove the method", context);
+            this, $"balances the factors of LoRA adapters, but the run has none; add an {Setting.Section("adapter")}, or remove the "
+                + "method", context);
         if (settings.Mu * context.Optimizer.LearningRate is var scale and >= 1)
         {
             throw Refusal(string.Create(
                 CultureInfo.InvariantCulture,
-                $"method {Name}: mu is {settings.Mu} and learning_rate {context.Optimizer.LearningRate}, "
+                $"method {Name}: mu is {settings.Mu} and {Setting.Of("learning_rate")} {context.Optimizer.LearningRate}, "
                 + $"so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; "
                 + $"mu times the learning rate must stay far below 1. Lower one of them."));
         }

@@ -85,7 +85,7 @@ public sealed record BiLora : OnePassPerturbation
 
     /// <inheritdoc/>
     protected override KeyProblem? Problem => Rho.Rise is not null && Clip == AuxiliaryClip.None
-        ? new KeyProblem(nameof(Rho), "a number: with clip: none no radius holds the auxiliary")
+        ? new KeyProblem(nameof(Rho), $"a number: with {Setting.Of("clip", "none")} no radius holds the auxiliary")
         : MeasuredRadius.Problem(Rho, RiseEvery) ?? base.Problem;
 
     /// <inheritdoc/>
@@ -131,7 +131,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         if (settings.AuxiliaryLearningRate is not null && context.Optimizer.LearningRate == 0)
         {
             throw new ConfigurationException(
-                "method.auxiliary_learning_rate follows the schedule of learning_rate, which is 0; set learning_rate above 0.");
+                $"{Setting.Of("method.auxiliary_learning_rate")} follows the schedule of {Setting.Of("learning_rate")}, which is 0; set "
+                    + $"{Setting.Of("learning_rate")} above 0.");
         }
 
         if (!IsOn)
@@ -145,8 +146,9 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         {
             throw new ConfigurationException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"method.auxiliary_rank is {rank}: the auxiliary would have {count:N0} numbers, "
-                + $"and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer target_modules."));
+                $"{Setting.Of("method.auxiliary_rank")} is {rank}: the auxiliary would have {count:N0} numbers, "
+                + $"and at most {TrainableParameters.LargestCount:N0} can be trained; lower it, or name fewer "
+                + $"{Setting.Of("target_modules")}."));
         }
 
         if (settings.Clip != AuxiliaryClip.None)
@@ -283,7 +285,7 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
         {
             throw new ConfigurationException(
                 $"{path}: tensor '{strangers[0]}' belongs to no adapted layer; "
-                    + $"expected LAYER.A and LAYER.B such as {factors.Keys.First().Module}.A (method.auxiliary_init).");
+                    + $"expected LAYER.A and LAYER.B such as {factors.Keys.First().Module}.A ({Setting.Of("method.auxiliary_init")}).");
         }
     }
 }

@@ -124,7 +124,7 @@ public sealed record LaLora : Method, IKeyRules
         : IsPaper && ClipNorm == 0 && Noise > 0
             ? new KeyProblem(nameof(DpSigma), "0, since clip: 0 bounds no sample's part, so that no noise hides it")
         : Noise == 0 && OfNoise is { } unread
-            ? new KeyProblem(unread, "none, since there is no noise where dp_sigma is 0")
+            ? new KeyProblem(unread, $"none, since there is no noise where {Setting.Of("dp_sigma")} is 0")
         : null;
 
     /// <inheritdoc/>
@@ -200,7 +200,7 @@ internal class LaLoraMethod(LaLora settings) : TrainingMethod
         {
             throw Refusal(
                 $"method {Name}: with float16 a step whose gradients overflow is skipped, which tells of the data and which no noise "
-                + "hides; set dtype: bfloat16 or float32.");
+                + $"hides; set {Setting.Of("dtype", "bfloat16")} or float32.");
         }
 
         IReadOnlyList<(string Name, Variable Value)> tensors = context.Trainables.Entries;

@@ -50,7 +50,8 @@ internal sealed class LogitsSamMethod(LogitsSam settings) : SamAscent(settings, 
         return tensors.Length > 0 ? tensors : throw Refusal(modules.Length == 0
             ? $"method {Name} perturbs the layer that makes the logits, and this model has none; choose {LoraSam.MethodName}."
             : $"method {Name} perturbs the output layer, '{modules[0]}', and the run trains nothing of it; name it in "
-                + $"adapter.modules_to_save, put an adapter on it by adapter.target_modules, or choose {LoraSam.MethodName}.");
+                + $"{Setting.Of("adapter.modules_to_save")}, put an adapter on it by {Setting.Of("adapter.target_modules")}, or choose "
+                + $"{LoraSam.MethodName}.");
     }
 
     /// <summary>The output layer's module, and where its weight is the word embeddings' too, theirs.</summary>

@@ -94,8 +94,8 @@ internal abstract class LowRankAscent(Perturbation settings, Radius rho, double?
         if (adapters.Any(adapter => adapter.Magnitude is not null))
         {
             throw Refusal(
-                $"method {Name} is derived for W0 + s B A, and with use_dora the weight is rescaled by row; set use_dora: "
-                    + $"false, or choose bi-lora or flat-lora.");
+                $"method {Name} is derived for W0 + s B A, and with {Setting.Of("use_dora")} the weight is rescaled by row; set "
+                    + $"{Setting.Of("use_dora", "false")}, or choose bi-lora or flat-lora.");
         }
 
         layers = context.LowRankLayers(

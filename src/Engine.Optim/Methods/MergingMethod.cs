@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Graph;
 using Engine.Graph.Operators;
@@ -34,8 +35,8 @@ internal abstract class MergingMethod : TrainingMethod
         if (adapters.Any(adapter => adapter.Magnitude is not null))
         {
             throw Refusal(
-                $"method {Name} adds s B A to the base weight, and with use_dora the adapted weight is no such sum: its rows are rescaled. "
-                + "Set use_dora: false.");
+                $"method {Name} adds s B A to the base weight, and with {Setting.Of("use_dora")} the adapted weight is no such sum: its "
+                + $"rows are rescaled. Set {Setting.Of("use_dora", "false")}.");
         }
 
         if (adapters.FirstOrDefault(adapter => adapter.Weight.Type != ElementType.Float32) is { } narrow)
@@ -49,7 +50,7 @@ internal abstract class MergingMethod : TrainingMethod
         {
             throw Refusal(
                 $"method {Name} writes the base weights of adapted layers, and that of {tied.Module} is the word embeddings' too. "
-                + "Leave it out of target_modules, or set ensure_weight_tying: false.");
+                + $"Leave it out of {Setting.Of("target_modules")}, or set {Setting.Of("ensure_weight_tying", "false")}.");
         }
 
         layers = context.LowRankLayers(
@@ -61,8 +62,8 @@ internal abstract class MergingMethod : TrainingMethod
         if (Adapters.Any(adapter => adapter.IsReduced))
         {
             throw Refusal(
-                $"method {Name} adds adapters to the base weights, and init_lora_weights: pissa has taken a part of these away, "
-                + "which an adapter file puts back. Start with init_lora_weights: true or gaussian.");
+                $"method {Name} adds adapters to the base weights, and {Setting.Of("init_lora_weights")}: pissa has taken a part of these "
+                + $"away, which an adapter file puts back. Start with {Setting.Of("init_lora_weights", "true")} or gaussian.");
         }
     }
 }

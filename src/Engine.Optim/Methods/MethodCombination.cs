@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Model.Adapters;
 
@@ -25,14 +26,14 @@ internal sealed class MethodCombination : TrainingMethod
         {
             if (method.Role == MethodRole.None)
             {
-                throw method.Refusal($"method: {method.Name} changes nothing about a step; leave it out of the list.");
+                throw method.Refusal($"{Setting.Of("method")}: {method.Name} changes nothing about a step; leave it out of the list.");
             }
 
             TrainingMethod other = methods.First(candidate => candidate.Role == method.Role);
             if (other != method)
             {
                 throw method.Refusal(
-                    $"method: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
+                    $"{Setting.Of("method")}: {other.Name} and {method.Name} do not go together, {Reason(method.Role)}; keep one of them.");
             }
         }
 
@@ -41,16 +42,16 @@ internal sealed class MethodCombination : TrainingMethod
                 is { } moving)
         {
             throw moving.Refusal(
-                $"method: {merging.Name} and {moving.Name} do not go together, since {merging.Name} moves adapters into their base weights "
-                + $"and {moving.Name} is derived for factors that stay apart from these; keep one of them.");
+                $"{Setting.Of("method")}: {merging.Name} and {moving.Name} do not go together, since {merging.Name} moves adapters into "
+                + $"their base weights and {moving.Name} is derived for factors that stay apart from these; keep one of them.");
         }
 
         if (methods.FirstOrDefault(method => method.Role == MethodRole.Gradient) is { } filtering
             && methods.FirstOrDefault(method => method.Role is not (MethodRole.Gradient or MethodRole.LearningRate)) is { } reading)
         {
             throw reading.Refusal(
-                $"method: {filtering.Name} and {reading.Name} do not go together, since {filtering.Name} takes the gradients of single "
-                + $"samples or factors, and {reading.Name} is made for those of a whole step; keep one of them.");
+                $"{Setting.Of("method")}: {filtering.Name} and {reading.Name} do not go together, since {filtering.Name} takes the "
+                + $"gradients of single samples or factors, and {reading.Name} is made for those of a whole step; keep one of them.");
         }
 
         leader = methods.FirstOrDefault(method => method.Courses is not [StepCourse.OnePass])
@@ -58,7 +59,7 @@ internal sealed class MethodCombination : TrainingMethod
         if (methods.FirstOrDefault(method => method.UpdatesInPart && method != leader) is { } holding)
         {
             throw holding.Refusal(
-                $"method: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a "
+                $"{Setting.Of("method")}: {holding.Name} and {leader.Name} do not go together, since {holding.Name} holds tensors of a "
                     + $"step still and {leader.Name} says what a step does; keep one of them.");
         }
 
@@ -66,8 +67,8 @@ internal sealed class MethodCombination : TrainingMethod
             && methods.FirstOrDefault(method => method.Role is MethodRole.Balance or MethodRole.Regularisation) is { } every)
         {
             throw every.Refusal(
-                $"method: {partial.Name} and {every.Name} do not go together, since {every.Name} changes every adapter pair "
-                + $"and {partial.Name} holds most tensors of a step still; keep one of them.");
+                $"{Setting.Of("method")}: {partial.Name} and {every.Name} do not go together, since {every.Name} changes every adapter "
+                + $"pair and {partial.Name} holds most tensors of a step still; keep one of them.");
         }
     }
 

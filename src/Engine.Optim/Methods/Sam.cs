@@ -93,7 +93,8 @@ internal sealed class LoraSamMethod(Perturbation settings, Radius rho) : SamAsce
 {
     protected override IEnumerable<(string Name, Variable Value)> PerturbedTensors(MethodContext context) => AdapterRequirement.Tensors(
         this,
-        $"perturbs LoRA adapters, but the run has none; add an 'adapter:' section, or use method {Sam.MethodName} for full fine-tuning",
+        $"perturbs LoRA adapters, but the run has none; add an {Setting.Section("adapter")}, or use method {Sam.MethodName} for full "
+            + "fine-tuning",
         context);
 }
 

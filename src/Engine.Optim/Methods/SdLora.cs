@@ -121,7 +121,8 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
         tasks = ((SdLoraForm)layers[0].Form!).Tasks;
         if (settings.Ranks?.Max() > layers.Max(layer => layer.Rank))
         {
-            throw Refusal($"method {Name}: ranks has {settings.Ranks.Max()}, and adapter.r, the room for each of them, is less; raise r.");
+            throw Refusal($"method {Name}: ranks has {settings.Ranks.Max()}, and {Setting.Of("adapter.r")}, the room for each of them, is "
+                + "less; raise r.");
         }
 
         if (settings.Ranks?.Count > tasks)
@@ -286,7 +287,7 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
         {
             throw Refusal(
                 $"method {Name}: ranks gives the first task {rank}, and {layer.Module} starts with {layer.Rank} trained ranks "
-                + $"(adapter.init), of which the others would be lost; let ranks begin with {layer.Rank}.");
+                + $"({Setting.Of("adapter.init")}), of which the others would be lost; let ranks begin with {layer.Rank}.");
         }
 
         layer.B.View<float>().Write([.. b.Select(value => value / settings.Start)]);

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Model.Forms;
 
 namespace Engine.Optim.Methods;
@@ -41,7 +42,7 @@ public sealed record Together : Method
     {
         if (Methods.Count == 0)
         {
-            throw new ConfigurationException("method is an empty list; expected at least one method.");
+            throw new ConfigurationException($"{Setting.Of("method")} is an empty list; expected at least one method.");
         }
 
         foreach (Method method in Methods)

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 
 namespace Engine.Optim.Schedules;
 
@@ -35,7 +36,7 @@ internal sealed class LearningRateSchedule
         if (kind == ScheduleKind.Polynomial)
         {
             Require(Options.LrEnd >= 0 && Options.LrEnd < learningRate, "lr_scheduler_kwargs.lr_end", Options.LrEnd,
-                $"at least 0 and below learning_rate ({learningRate})");
+                $"at least 0 and below {Setting.Of("learning_rate")} ({learningRate})");
         }
 
         if (kind == ScheduleKind.CosineWithRestarts)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Engine.Common;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Peft;
@@ -55,7 +56,7 @@ internal sealed class ComparisonRunner(
     public static ComparedRun? Find(PlannedRun planned, SharpnessRequest? request)
     {
         RunConfiguration run = planned.Run;
-        return ComparedRun.Find(run.Output, run.Seed, RunFingerprint.Of(run, ModelFolder.Open(run.Model))) is { } finished
+        return ComparedRun.Find(run.Output, run.Seed, RunFingerprint.Of(run, RunData.OpenModel(run))) is { } finished
             ? finished with { Sharpness = request is null ? null : RunSharpness.Find(run.Output, request) }
             : null;
     }
@@ -158,8 +159,8 @@ internal sealed class ComparisonRunner(
         if (run.Adapter is null || run.Data.HeldOut is null)
         {
             throw new ConfigurationException(
-                "Sharpness is measured around adapters on validation data; add an 'adapter:' section and data.validation or "
-                + "data.validation_split, or compare without sharpness.");
+                $"Sharpness is measured around adapters on validation data; add an {Setting.Section("adapter")} and "
+                + $"{Setting.Of("data.validation")} or {Setting.Of("data.validation_split")}, or compare without sharpness.");
         }
 
         SharpnessSubject subject = SharpnessSubject.OfRun(planned.Method.Name, run, request.Rows);

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
@@ -18,7 +19,7 @@ public sealed record ClassTasks
     {
         if (labels.Count == 0)
         {
-            throw new ConfigurationException($"tasks is an empty list; expected {Expected}.");
+            throw new ConfigurationException($"{Setting.Of("tasks")} is an empty list; expected {Expected}.");
         }
 
         for (int task = 0; task < labels.Count; task++)
@@ -26,7 +27,7 @@ public sealed record ClassTasks
             if (labels[task].Count < FewestClasses)
             {
                 throw new ConfigurationException(
-                    $"tasks: task {task + 1} has {labels[task].Count} class{(labels[task].Count == 1 ? "" : "es")}, "
+                    $"{Setting.Of("tasks")}: task {task + 1} has {labels[task].Count} class{(labels[task].Count == 1 ? "" : "es")}, "
                     + $"and a task tells at least {FewestClasses} apart; put it together with another.");
             }
         }
@@ -38,7 +39,7 @@ public sealed record ClassTasks
     /// <param name="count">Tasks: the classes in the order of the model's outputs (<c>data.labels</c>), in parts of like size.</param>
     /// <exception cref="ConfigurationException">No task.</exception>
     public ClassTasks(int count) =>
-        Count = count > 0 ? count : throw new ConfigurationException($"tasks is {count}; expected {Expected}.");
+        Count = count > 0 ? count : throw new ConfigurationException($"{Setting.Of("tasks")} is {count}; expected {Expected}.");
 
     /// <summary>Tasks.</summary>
     public int Count { get; }
@@ -67,8 +68,8 @@ public sealed record ClassTasks
             if (size < FewestClasses)
             {
                 throw new ConfigurationException(
-                    $"tasks is {Count}, and the data has {names.Count} classes: a task tells at least {FewestClasses} apart; "
-                    + $"expected at most {names.Count / FewestClasses}.");
+                    $"{Setting.Of("tasks")} is {Count}, and the data has {names.Count} classes: a task tells at least {FewestClasses} "
+                    + $"apart; expected at most {names.Count / FewestClasses}.");
             }
 
             return [.. Enumerable.Range(0, Count).Select(task =>
@@ -87,7 +88,7 @@ public sealed record ClassTasks
                 if (index < 0)
                 {
                     throw new ConfigurationException(
-                        $"tasks: task {tasks.Count + 1} has the class '{label}', which is not among the data's: "
+                        $"{Setting.Of("tasks")}: task {tasks.Count + 1} has the class '{label}', which is not among the data's: "
                         + $"{NearestName.Hint(label, [.. names])}.");
                 }
 
@@ -96,7 +97,8 @@ public sealed record ClassTasks
                     string place = taskOf[index] == tasks.Count
                         ? $"twice in task {tasks.Count + 1}"
                         : $"in task {taskOf[index] + 1} and in task {tasks.Count + 1}";
-                    throw new ConfigurationException($"tasks: the class '{label}' is {place}; a class belongs to one task.");
+                    throw new ConfigurationException($"{Setting.Of("tasks")}: the class '{label}' is {place}; a class belongs to one "
+                        + "task.");
                 }
 
                 taskOf[index] = tasks.Count;
@@ -110,7 +112,8 @@ public sealed record ClassTasks
         return missing.Length == 0
             ? tasks
             : throw new ConfigurationException(
-                $"tasks: {string.Join(", ", missing.Select(name => $"'{name}'"))} {(missing.Length == 1 ? "is a class" : "are classes")} "
+                $"{Setting.Of("tasks")}: {string.Join(", ", missing.Select(name => $"'{name}'"))} "
+                    + $"{(missing.Length == 1 ? "is a class" : "are classes")} "
                 + $"of the data and in no task; add {(missing.Length == 1 ? "it" : "them")} to one.");
     }
 }

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
@@ -12,7 +13,7 @@ public sealed record ClassWeights
     {
         if (values.Count == 0 || values.Any(value => !((float)value > 0) || !float.IsFinite((float)value)))
         {
-            throw new ConfigurationException("class_weights: expected a number above 0 for each class.");
+            throw new ConfigurationException($"{Setting.Of("class_weights")}: expected a number above 0 for each class.");
         }
 
         Values = values;
@@ -39,7 +40,7 @@ public sealed record ClassWeights
             return Values.Count == classes.Count
                 ? [.. Values.Select(value => (float)value)]
                 : throw new ConfigurationException(
-                    $"class_weights has {Values.Count} numbers, and there are {classes.Count} classes "
+                    $"{Setting.Of("class_weights")} has {Values.Count} numbers, and there are {classes.Count} classes "
                         + $"({string.Join(", ", classes.Select(entry => entry.Name))}).");
         }
 
@@ -48,7 +49,8 @@ public sealed record ClassWeights
         return empty.Length == 0
             ? [.. classes.Select(entry => (float)(rows / ((double)classes.Count * entry.Rows)))]
             : throw new ConfigurationException(
-                $"class_weights: balanced divides by the training rows of each class, and there are none of {string.Join(", ", empty)}; "
+                $"{Setting.Of("class_weights")}: balanced divides by the training rows of each class, and there are none of "
+                    + $"{string.Join(", ", empty)}; "
                     + "give the weights as a list.");
     }
 }

@@ -68,6 +68,10 @@ internal sealed record MapNode(OrderedDictionary<string, ConfigNode> Items, stri
     /// <summary>The value of a key; null where it is absent or YAML's null.</summary>
     public ConfigNode? Find(string key) => Items.GetValueOrDefault(key) is { } node and not ScalarNode { IsNull: true } ? node : null;
 
+    /// <summary>The value of a dotted key; null where it is absent.</summary>
+    public ConfigNode? Value(string dottedKey) =>
+        dottedKey.Split('.').Aggregate((ConfigNode?)this, (node, key) => (node as MapNode)?.Find(key));
+
     /// <summary>The beginning of a sentence about a dotted key that stands in this map, or that is missing in it.</summary>
     public string Where(string dottedKey)
     {

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Training.Data;
 using Engine.Training.Data.Formats;
 
@@ -82,7 +83,7 @@ public sealed record DataSelection
     /// <param name="purpose">What the data is wanted for, as in "there is no data to ...".</param>
     /// <exception cref="ConfigurationException">There is no data.</exception>
     public DataConfiguration Required(DataConfiguration? run, string purpose) => HeldOut(run) ?? throw new ConfigurationException(
-        $"There is no data to {purpose}: no data.validation of a run and no file is given.")
+        $"There is no data to {purpose}: no {Setting.Of("data.validation")} of a run and no file is given.")
     {
         Settings = ["Data"],
     };

@@ -52,8 +52,8 @@ public sealed record FederatedConfiguration : IKeyRules
     /// <inheritdoc/>
     KeyProblem? IKeyRules.Problem =>
         Concentration is not null && Split != ClientSplitKind.Label
-            ? new KeyProblem(nameof(Concentration), "none, since only split: label draws shares")
+            ? new KeyProblem(nameof(Concentration), $"none, since only {Setting.Of("split", "label")} draws shares")
         : Mu is not null && Aggregation != AggregationKind.LoraFair
-            ? new KeyProblem(nameof(Mu), "none, since only aggregation: lora-fair corrects")
+            ? new KeyProblem(nameof(Mu), $"none, since only {Setting.Of("aggregation", "lora-fair")} corrects")
         : null;
 }

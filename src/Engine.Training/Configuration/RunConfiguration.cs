@@ -348,6 +348,7 @@ public sealed record RunConfiguration
     internal static RunConfiguration Load(
         string path, IEnumerable<string>? overrides, IEnumerable<KeyValuePair<string, ConfigNode>> replaced)
     {
+        using IDisposable keys = SettingWords.UseKeys();
         MapNode root = RunFileParser.Parse(path);
         foreach ((string key, ConfigNode node) in replaced)
         {
@@ -365,9 +366,12 @@ public sealed record RunConfiguration
 
     /// <summary>A run with keys of a run file in place of its own; relative paths are of the current folder.</summary>
     /// <exception cref="ConfigurationException">An unknown key, a wrong type, a value out of bounds.</exception>
-    internal static RunConfiguration Over(RunConfiguration run, IEnumerable<KeyValuePair<string, ConfigNode>> replaced) =>
-        new RunFileBinder(Environment.CurrentDirectory).BindOver(
+    internal static RunConfiguration Over(RunConfiguration run, IEnumerable<KeyValuePair<string, ConfigNode>> replaced)
+    {
+        using IDisposable keys = SettingWords.UseKeys();
+        return new RunFileBinder(Environment.CurrentDirectory).BindOver(
             run, new MapNode(new OrderedDictionary<string, ConfigNode>(replaced), "settings"));
+    }
 
     /// <summary>The chat template's name; null where it is the one of the model's folder.</summary>
     public string? ChatTemplateName => ChatTemplate is null or ChatTemplateChoice.Tokenizer ? null : RunFileWriter.ScalarText(ChatTemplate);

@@ -1,3 +1,5 @@
+using Engine.Common.Keys;
+
 namespace Engine.Training.Configuration;
 
 /// <summary>
@@ -11,7 +13,10 @@ internal readonly struct RunFilePlaces(MapNode? file) : IEquatable<RunFilePlaces
     public bool IsFile => file is not null;
 
     /// <summary>The beginning of a sentence about a dotted key: "run.yaml:3: data.train", or the key alone.</summary>
-    public string Of(string key) => file?.Where(key) ?? key;
+    public string Of(string key) => file?.Where(key) ?? $"{Setting.Of(key)}";
+
+    /// <summary>"run.yaml:3: data.text" where the file itself gives the key this value; null where it does not.</summary>
+    public string? Find(string key, string value) => file?.Value(key) is ScalarNode node && node.Text == value ? node.At(key) : null;
 
     /// <inheritdoc/>
     public bool Equals(RunFilePlaces other) => true;

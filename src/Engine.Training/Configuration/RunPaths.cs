@@ -1,5 +1,6 @@
 using Engine.Common.Files;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Training.Data;
 
 namespace Engine.Training.Configuration;
@@ -52,7 +53,7 @@ internal static class RunPaths
         Method = MethodPaths.Change(run.Method, Full),
     };
 
-    private static string Full(string key, string path) => Full(key, path, UseOf(key), Environment.CurrentDirectory);
+    private static string Full(string key, string path) => Full($"{Setting.Of(key)}", path, UseOf(key), Environment.CurrentDirectory);
 
     private static DataFiles Full(string key, DataFiles files) => new(files.Paths.Select(path => Full(key, path)));
 }

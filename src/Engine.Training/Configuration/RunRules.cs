@@ -101,7 +101,7 @@ internal static class RunRules
                 unclear is not null, file, key,
                 $"the ending of '{Path.GetFileName(unclear)}' does not say how "
                     + $"{(run.Task == TaskKind.CausalLanguageModel ? "a causal-lm's data" : "it")} is written; "
-                + $"set data.format to {DataFormats.Names(DataFormats.Holding(read), "or")}.");
+                + $"set {Setting.Of("data.format")} to {DataFormats.Names(DataFormats.Holding(read), "or")}.");
         }
 
         return run.Data.Formats is [var only] ? run with { Data = run.Data with { Format = only } } : run;
@@ -157,14 +157,16 @@ internal static class RunRules
             isCausal && formats.Any(format => !format.HoldsAny(read)), file, "data.format",
             $"tables are not read for causal-lm; expected {DataFormats.Names(DataFormats.Holding(read), "or")}.");
         string records = DataFormats.Names(DataFormats.Holding(DataContents.Records), "or");
-        RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", $"it is read for task: causal-lm with {records} data "
+        RefuseIf(run.Data.Kind is not null && !hasRecords, file, "data.kind", $"it is read for {Setting.Of("task", "causal-lm")} with "
+            + $"{records} data "
             + "only; leave it out.");
-        RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", $"it is read for task: causal-lm with "
-            + $"{records} data only; leave it out.");
-        RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", $"it is for task: causal-lm with texts or {records} "
+        RefuseIf(run.ChatTemplate is not null && !hasRecords, file, "chat_template", $"it is read for {Setting.Of("task", "causal-lm")} "
+            + $"with {records} data only; leave it out.");
+        RefuseIf(run.Packing && (!isCausal || isPrebatched), file, "packing", $"it is for {Setting.Of("task", "causal-lm")} with texts or "
+            + $"{records} "
             + "data; leave it out.");
-        RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", $"it is for task: causal-lm "
-            + $"with {records} data; leave it out.");
+        RefuseIf(!run.CompletionOnlyLoss && (!isCausal || isPrebatched), file, "completion_only_loss", "it is for "
+            + $"{Setting.Of("task", "causal-lm")} with {records} data; leave it out.");
     }
 
     private static void CheckColumns(RunConfiguration run, MapNode? file)
@@ -195,7 +197,8 @@ internal static class RunRules
                 ("data.max_answer_length", data.MaxAnswerLength != unset.MaxAnswerLength), ("data.unanswerable", data.Unanswerable),
             ])
         {
-            RefuseIf(isSet && run.Task != TaskKind.QuestionAnswering, file, key, "it is for task: question-answering; leave it out.");
+            RefuseIf(isSet && run.Task != TaskKind.QuestionAnswering, file, key, $"it is for {Setting.Of("task", "question-answering")}; "
+                + "leave it out.");
         }
 
         RefuseIf(
@@ -210,33 +213,35 @@ internal static class RunRules
         {
             RefuseIf(
                 column is not null && isCausal, file, key,
-                "causal-lm knows its columns by their names (see data.kind); leave it out.");
+                $"causal-lm knows its columns by their names (see {Setting.Of("data.kind")}); leave it out.");
             RefuseIf(column is not null && !hasColumns, file, key, "this format has no columns; leave it out.");
             RefuseIf(column is { Name: null } && named is not null, file, key, $"{named} has no column numbers; give the column's name.");
             RefuseIf(
                 column is { Name: not null } && data.Header == false, file, key,
-                "with header: false columns have no names; give the number, counted from 0.");
+                $"with {Setting.Of("header", "false")} columns have no names; give the number, counted from 0.");
         }
 
-        RefuseIf(hasColumns && data.Text is null, file, "data", "the key 'data.text' is missing; it names the column of the text.");
+        RefuseIf(hasColumns && data.Text is null, file, "data", MissingColumn("data.text", "text"));
         RefuseIf(
             hasColumns && !isMasked && data.Label is null, file, "data",
-            "the key 'data.label' is missing; it names the column of the label.");
+            MissingColumn("data.label", "label"));
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
         RefuseIf(
             !isMasked && !isCausal && texts is not null, file, "data.format",
-            $"{texts} ({texts?.Endings[0]}) has no labels; it is read for task: masked-lm or causal-lm only. A table with that "
-                + $"ending needs data.format: {DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "or")}.");
+            $"{texts} ({texts?.Endings[0]}) has no labels; it is read for {Setting.Of("task", "masked-lm")} or causal-lm only. A table "
+                + $"with that ending needs {Setting.Of("data.format")}: "
+                + $"{DataFormats.Names(DataFormats.All.Where(format => format.IsDelimited), "or")}.");
         RefuseIf(
             !run.Task.HasClasses() && data.Labels is not null, file, "data.labels",
             $"{run.Task.Name()} has no named classes; leave it out.");
         RefuseIf(
             data.HeldOut is null && data.ValidationLimit is not null, file, "data.validation_limit",
-            "there is no data.validation to limit.");
+            $"there is no {Setting.Of("data.validation")} to limit.");
         RefuseIf(
             data.Validation is not null && data.ValidationSplit is not null, file, "data.validation_split",
-            "data.validation names the data to evaluate on, so that none is held out of data.train; leave out one of the two.");
+            $"{Setting.Of("data.validation")} names the data to evaluate on, so that none is held out of {Setting.Of("data.train")}; leave "
+                + "out one of the two.");
         RefuseIf(
             isPrebatched && data.ValidationSplit is not null, file, "data.validation_split",
             "prebatched data is trained on, not evaluated; leave it out.");
@@ -249,7 +254,7 @@ internal static class RunRules
         RefuseIf(
             isPrebatched && (data.Limit ?? data.ValidationLimit) is not null, file,
             data.Limit is null ? "data.validation_limit" : "data.limit",
-            "prebatched files are read whole; leave it out, or set max_steps.");
+            $"prebatched files are read whole; leave it out, or set {Setting.Of("max_steps")}.");
     }
 
     private static void CheckEvaluation(RunConfiguration run, MapNode? file)
@@ -257,19 +262,21 @@ internal static class RunRules
         bool evaluates = run.Data.HeldOut is not null && run.EvalStrategy != IntervalStrategy.No;
         RefuseIf(
             run.EvalStrategy is IntervalStrategy.Steps or IntervalStrategy.Epoch && run.Data.HeldOut is null, file, "eval_strategy",
-            "there is no data.validation to evaluate on, and no data.validation_split.");
+            $"there is no {Setting.Of("data.validation")} to evaluate on, and no {Setting.Of("data.validation_split")}.");
         RefuseIf(
             run.EvalStrategy == IntervalStrategy.Steps && run.EvalSteps is null, file, "eval_strategy",
-            "eval_steps says how many steps lie between evaluations; it is missing.");
+            $"{Setting.Of("eval_steps")} says how many steps lie between evaluations; it is missing.");
         RefuseIf(
             run.EvalSteps is not null && run.EvalStrategy != IntervalStrategy.Steps, file, "eval_steps",
-            "it is read with eval_strategy: steps only.");
+            $"it is read with {Setting.Of("eval_strategy", "steps")} only.");
         RefuseIf(
             run.LoadBestModelAtEnd && !evaluates, file, "load_best_model_at_end",
-            "the best model is found by evaluating: set data.validation and eval_strategy, or data.validation_split.");
+            $"the best model is found by evaluating: set {Setting.Of("data.validation")} and {Setting.Of("eval_strategy")}, or "
+                + $"{Setting.Of("data.validation_split")}.");
         RefuseIf(
             run.EarlyStoppingPatience is not null && !evaluates, file, "early_stopping_patience",
-            "early stopping goes by evaluations: set data.validation and eval_strategy, or data.validation_split.");
+            $"early stopping goes by evaluations: set {Setting.Of("data.validation")} and {Setting.Of("eval_strategy")}, or "
+                + $"{Setting.Of("data.validation_split")}.");
     }
 
     private static void CheckLoss(RunConfiguration run, MapNode? file)
@@ -306,33 +313,38 @@ internal static class RunRules
     private static void CheckFromScratch(RunConfiguration run, MapNode? file) => RefuseIf(
         run.FromScratch && run.Adapter is not null, file, "from_scratch",
         "an adapter adapts what a model has learned, and random weights have learned nothing; "
-            + "leave out the 'adapter:' section to train every parameter, or from_scratch.");
+            + $"leave out the {Setting.Section("adapter")} to train every parameter, or {Setting.Of("from_scratch")}.");
 
     private static void CheckDtype(RunConfiguration run, MapNode? file) => RefuseIf(
         run.Adapter is null && run.Dtype is (WeightType.BFloat16 or WeightType.Float16), file, "dtype",
-        "without an adapter every parameter is trained, and trained parameters are float32; leave it out, or add an 'adapter:' section.");
+        "without an adapter every parameter is trained, and trained parameters are float32; leave it out, or add an "
+            + $"{Setting.Section("adapter")}.");
 
     private static void CheckProducts(RunConfiguration run, MapNode? file)
     {
         RefuseIf(run.Bf16 && run.Fp16, file, "fp16", "products are in bfloat16 (bf16) or in float16 (fp16), not in both.");
         RefuseIf(
             run.ProductType != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
-            "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an 'adapter:' section.");
+            "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an "
+                + $"{Setting.Section("adapter")}.");
         RefuseIf(
             run.Tf32 && run.Products == ProductLibrary.Own, file, "tf32",
-            "cublasLt computes in TF32, and products: own leaves products to Engine's kernels; leave out one of the two.");
+            $"cublasLt computes in TF32, and {Setting.Of("products", "own")} leaves products to Engine's kernels; leave out one of the "
+                + "two.");
     }
 
     private static void CheckLength(RunConfiguration run, MapNode? file)
     {
-        RefuseIf(run.MaxSteps == 0, file, "max_steps", "0 steps train nothing; expected at least 1, or -1 for num_train_epochs.");
+        RefuseIf(run.MaxSteps == 0, file, "max_steps", "0 steps train nothing; expected at least 1, or -1 for "
+            + $"{Setting.Of("num_train_epochs")}.");
         RefuseIf(
             run.Data.IsPrebatched && run.MaxSteps < 0 && run.GivenEpochs is not (null or 1),
-            file, "num_train_epochs", "prebatched data is used once, in its order; leave it out or set max_steps.");
+            file, "num_train_epochs", $"prebatched data is used once, in its order; leave it out or set {Setting.Of("max_steps")}.");
         RefuseIf(
             run.LrSchedulerType == Optim.Schedules.ScheduleKind.Polynomial && (run.LrSchedulerKwargs ?? new()).LrEnd >= run.LearningRate,
             file, "lr_scheduler_type",
-            "polynomial ends at lr_scheduler_kwargs.lr_end (1e-7 unless given), which must be below learning_rate.");
+            $"polynomial ends at {Setting.Of("lr_scheduler_kwargs.lr_end")} (1e-7 unless given), which must be below "
+                + $"{Setting.Of("learning_rate")}.");
     }
 
     private static void CheckFederated(RunConfiguration run, MapNode? file)
@@ -342,7 +354,7 @@ internal static class RunRules
             return;
         }
 
-        RefuseIf(run.Adapter is null, file, "federated", "what clients send is an adapter; add an 'adapter:' section.");
+        RefuseIf(run.Adapter is null, file, "federated", $"what clients send is an adapter; add an {Setting.Section("adapter")}.");
         RefuseIf(run.Data.IsPrebatched, file, "federated", "prebatched data cannot be dealt out to clients; give the texts.");
         RefuseIf(
             federated.Split == ClientSplitKind.Label && run.Task != TaskKind.SequenceClassification, file, "federated.split",
@@ -352,7 +364,7 @@ internal static class RunRules
             "the rows of a language model are not those of its files; choose row.");
         RefuseIf(
             federated.Split == ClientSplitKind.File && run.Data.Train.Paths.Count != federated.Clients, file, "federated.clients",
-            $"split: file makes a client of each file, and data.train has {run.Data.Train.Paths.Count}; "
+            $"{Setting.Of("split", "file")} makes a client of each file, and {Setting.Of("data.train")} has {run.Data.Train.Paths.Count}; "
                 + $"expected that number, not {federated.Clients}.");
     }
 
@@ -411,7 +423,8 @@ internal static class RunRules
             run.Data.IsPrebatched, file, "tasks", "prebatched data cannot be dealt out to tasks; give the texts.");
         RefuseIf(
             run.Data.HeldOut is null, file, "tasks",
-            "each task ends with an evaluation of all classes so far: set data.validation, or data.validation_split.");
+            $"each task ends with an evaluation of all classes so far: set {Setting.Of("data.validation")}, or "
+                + $"{Setting.Of("data.validation_split")}.");
         RefuseIf(
             run.LoadBestModelAtEnd, file, "load_best_model_at_end",
             "evaluations of a run of tasks are over more classes each time, so that none is the best; leave it out.");
@@ -447,5 +460,8 @@ internal static class RunRules
         }
     }
 
-    private static string At(MapNode? file, string key) => file is null ? key : file.Where(key);
+    private static string MissingColumn(string key, string what) =>
+        $"{Setting.Noun(key)} is missing; it names the column of the {what}.";
+
+    private static string At(MapNode? file, string key) => file is null ? $"{Setting.Of(key)}" : file.Where(key);
 }

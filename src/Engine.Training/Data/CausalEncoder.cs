@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model;
 using Engine.Model.Batching;
 using Engine.Model.Chat;
@@ -63,8 +64,8 @@ internal sealed class CausalEncoder
             ? new CausalSamples(new EncodedSet(rows) { TokenLabels = labels }, cut, set.Records.Count - rows.Count, unsure)
             : throw new DataFileException(
                 set.Files.ToString(),
-                $"no record has an answer token within max_length ({maxLength} tokens), so that there is nothing to learn; "
-                    + "raise max_length, or see whether the records have answers that are to be learned.");
+                $"no record has an answer token within {Setting.Of("max_length")} ({maxLength} tokens), so that there is nothing to learn; "
+                    + $"raise {Setting.Of("max_length")}, or see whether the records have answers that are to be learned.");
     }
 
     /// <summary>

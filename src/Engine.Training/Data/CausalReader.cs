@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Training.Data.Formats;
 
@@ -98,7 +99,7 @@ internal static class CausalReader
             ? now
             : throw wrong(
                 $"that is {Describe(now)}; those before are {Describe(before.Value)}, and a data set holds one kind. "
-                    + $"Set data.kind to read the same of all.");
+                    + $"Set {Setting.Of("data.kind")} to read the same of all.");
 
     private static CausalDataKind KindOf(JsonRecord record)
     {
@@ -134,9 +135,8 @@ internal static class CausalReader
         string[] fitting = [.. Kinds.Where(kind => HasAll(record, kind.Keys)).Select(kind => Describe(kind.Kind))];
         return record.Wrong($"the record has the keys {Keys(record)}" + (fitting.Length == 0
             ? "; expected messages (a list of role and content), conversations (of from and value), prompt with completion, "
-                + "instruction with "
-                + "output (and input), or text."
-            : $" and so fits {string.Join(" and ", fitting)}; set data.kind to the one that is meant."));
+                + "instruction with output (and input), or text."
+            : $" and so fits {string.Join(" and ", fitting)}; set {Setting.Of("data.kind")} to the one that is meant."));
     }
 
     private static CausalRecord Convert(JsonRecord record, CausalDataKind kind, RecordNotes notes) => kind switch

@@ -28,6 +28,9 @@ public sealed record ColumnReference
     /// <summary>The column with this number, from 0.</summary>
     public static ColumnReference ByIndex(int index) => new(null, index);
 
+    /// <summary>Its name, or its number in digits.</summary>
+    internal string Label => Name ?? Index.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>'name' or its number.</summary>
-    public override string ToString() => Name is null ? Index.ToString(CultureInfo.InvariantCulture) : $"'{Name}'";
+    public override string ToString() => Name is null ? Label : $"'{Name}'";
 }

@@ -22,11 +22,12 @@ internal enum PlaceKind
 internal readonly record struct DataPlace(string Path, int Number, PlaceKind Kind = PlaceKind.Line)
 {
     /// <summary>A complaint about what stands here.</summary>
-    public DataFileException Wrong(string problem, Exception? innerException = null) => Kind switch
+    /// <param name="column">The column that is missing; null where something else is wrong.</param>
+    public DataFileException Wrong(string problem, Exception? innerException = null, string? column = null) => Kind switch
     {
-        PlaceKind.Line => new DataFileException(Path, Number, problem, innerException),
-        PlaceKind.Row => new DataFileException(Path, $"row {Number}: {problem}", innerException),
-        _ => new DataFileException(ToString(), problem, innerException),
+        PlaceKind.Line => new DataFileException(Path, Number, problem, innerException) { Column = column },
+        PlaceKind.Row => new DataFileException(Path, $"row {Number}: {problem}", innerException) { Column = column },
+        _ => new DataFileException(ToString(), problem, innerException) { Column = column },
     };
 
     /// <summary>"line 3 of train.tsv", "row 3 of train.parquet" or "examples[2]".</summary>

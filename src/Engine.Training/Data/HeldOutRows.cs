@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model.Batching;
 
@@ -24,7 +25,7 @@ internal static class HeldOutRows
         {
             throw new DataFileException(
                 source,
-                $"validation_split would hold out rows of {rows}, and one{(classes is null ? "" : " of each class")} is "
+                $"{Setting.Of("validation_split")} would hold out rows of {rows}, and one{(classes is null ? "" : " of each class")} is "
                     + "needed to train on.");
         }
 

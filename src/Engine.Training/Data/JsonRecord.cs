@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Engine.Model.Batching;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 
 namespace Engine.Training.Data;
 
@@ -68,7 +69,7 @@ internal sealed class JsonRecord : IDisposable
         using (document)
         {
             throw place.Wrong($"the line is {Kind(document.RootElement)}; an object was expected. A list of objects is read with "
-                + "data.format: json.");
+                + $"{Setting.Of("data.format")}: json.");
         }
     }
 
@@ -280,7 +281,9 @@ internal sealed class JsonRecord : IDisposable
 
     private JsonElement Property(string name) => root.TryGetProperty(name, out JsonElement value)
         ? value
-        : throw Wrong($"the object has no property '{name}'; it has {(Keys.Count == 0 ? "none" : string.Join(", ", Keys))}.");
+        : throw place.Wrong(
+            $"{part}the object has no property '{name}'; it has {(Keys.Count == 0 ? "none" : string.Join(", ", Keys))}.",
+            column: part.Length == 0 ? name : null);
 
     private string StringValue(JsonElement value, string name)
     {

@@ -1,6 +1,7 @@
 using Engine.Common;
 using Engine.Model.Batching;
 using System.Globalization;
+using Engine.Common.Keys;
 using Engine.Optim;
 
 namespace Engine.Training.Data;
@@ -71,7 +72,7 @@ internal sealed class LabelVocabulary
             throw new DataFileException(
                 train.Files.ToString(),
                 $"every row has the label '{seen[0]}'; a classifier needs at least two. "
-                    + "Name them all in data.labels if the others are only rare.");
+                    + $"Name them all in {Setting.Of("data.labels")} if the others are only rare.");
         }
 
         return FromNames(Sort(train, seen), $"the labels of {string.Join(", ", train.Files.Paths.Select(Path.GetFileName))}");
@@ -209,7 +210,7 @@ internal sealed class LabelVocabulary
 
     private static string LabelOf(Example example) => example.Label switch
     {
-        null => throw example.Place.Wrong("the row was read without a label; name the label column in data.label."),
+        null => throw example.Place.Wrong($"the row was read without a label; name the label column in {Setting.Of("data.label")}."),
         "" => throw example.Place.Wrong("the label is empty; every row needs one."),
         string label => label,
     };
@@ -239,6 +240,6 @@ internal sealed class LabelVocabulary
             : throw new DataFileException(
                 train.Files.ToString(),
                 $"the label '{fraction}' is a number with a fraction, which names no class; set task: "
-                    + "regression, or name the classes in data.labels.");
+                    + $"regression, or name the classes in {Setting.Of("data.labels")}.");
     }
 }

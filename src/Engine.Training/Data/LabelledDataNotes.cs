@@ -1,3 +1,5 @@
+using Engine.Common.Keys;
+
 namespace Engine.Training.Data;
 
 /// <summary>A class and its rows in the training data.</summary>
@@ -38,7 +40,8 @@ internal static class LabelledDataNotes
         {
             yield return $"{train.Files}: the labels of {train.Count} rows name {seen.Length} classes, so that nearly every row is a "
                 + "class of its own. "
-                + "Is data.label the column that is meant, and not one of ids or texts? For numbers to be predicted set task: regression.";
+                + $"Is {Setting.Of("data.label")} the column that is meant, and not one of ids or texts? For numbers to be predicted set "
+                + $"{Setting.Of("task", "regression")}.";
         }
 
         if (seen is [var only])

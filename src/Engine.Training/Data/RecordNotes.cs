@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model.Chat;
 
 namespace Engine.Training.Data;
@@ -112,8 +113,7 @@ internal sealed class RecordNotes(DataFiles files)
         {
             notes.Add(
                 $"{files}: {askedPrompts} of {turns} turns, of users or the system, have weight 1 or train: true; "
-                    + $"the loss asks for answers, "
-                + "and for prompts with completion_only_loss: false.");
+                + $"the loss asks for answers, and for prompts with {Setting.Of("completion_only_loss", "false")}.");
         }
 
         return notes;

@@ -1,5 +1,6 @@
 using Engine.Model.Batching;
 using System.Globalization;
+using Engine.Common.Keys;
 
 namespace Engine.Training.Data;
 
@@ -16,13 +17,14 @@ internal static class RegressionTargets
             Example example = set.Examples[i];
             if (example.Label is null)
             {
-                throw example.Place.Wrong("the row was read without a label; name the label column in data.label.");
+                throw example.Place.Wrong($"the row was read without a label; name the label column in {Setting.Of("data.label")}.");
             }
 
             if (!float.TryParse(example.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out targets[i])
                 || !float.IsFinite(targets[i]))
             {
-                throw example.Place.Wrong($"the label '{example.Label}' is not a finite number; task: regression needs one in every row.");
+                throw example.Place.Wrong($"the label '{example.Label}' is not a finite number; {Setting.Of("task", "regression")} needs "
+                    + "one in every row.");
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Optim;
 using Engine.Training.Data.Formats;
@@ -80,27 +81,40 @@ internal sealed class TableReader(string path, TableFormat format, ExampleReader
                 ? column.Index
                 : throw new DataFileException(
                     path, line,
-                    $"there is no column {column.Index}; the line has {Columns(first.Length)}, counted from 0.{Suspicion(first)}");
+                    $"there is no column {column.Index}; the line has {Columns(first.Length)}, counted from 0.{Suspicion(first)}")
+                {
+                    Column = column.Label,
+                };
         }
 
         if (header is null)
         {
             throw new DataFileException(
                 path,
-                $"column '{column.Name}' is given by name, but the file has no header (header: false); give its number, counted from 0.");
+                $"column '{column.Name}' is given by name, but the file has no header ({Setting.Of("header", "false")}); give its number, "
+                    + "counted from 0.")
+            {
+                Column = column.Label,
+            };
         }
 
         int index = Array.IndexOf(header, column.Name);
         if (index < 0)
         {
             throw new DataFileException(
-                path, line, $"the header has no column '{column.Name}'; {NearestName.Hint(column.Name, header)}.{Suspicion(first)}");
+                path, line, $"the header has no column '{column.Name}'; {NearestName.Hint(column.Name, header)}.{Suspicion(first)}")
+            {
+                Column = column.Label,
+            };
         }
 
         return Array.IndexOf(header, column.Name, index + 1) < 0
             ? index
             : throw new DataFileException(
-                path, line, $"the header has column '{column.Name}' more than once; give its number, counted from 0.");
+                path, line, $"the header has column '{column.Name}' more than once; give its number, counted from 0.")
+            {
+                Column = column.Label,
+            };
     }
 
     /// <summary>What to say of a first line that is one column and looks as if other columns were in it.</summary>

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model.Batching;
 using Engine.Training.Configuration;
@@ -61,7 +62,8 @@ internal static class ClientSplit
             source,
             FormattableString.Invariant(
                 $"{MostDraws} draws of shares with concentration {concentration} left one of the {clients} clients ")
-            + $"without a row of {classes.Count}; raise federated.concentration, or lower federated.clients.");
+            + $"without a row of {classes.Count}; raise {Setting.Of("federated.concentration")}, or lower "
+            + $"{Setting.Of("federated.clients")}.");
     }
 
     /// <summary>A client for each file, in the order of the files.</summary>
@@ -76,7 +78,8 @@ internal static class ClientSplit
             .. paths.Select(path => rows.Contains(path)
                 ? rows[path].ToArray()
                 : throw new DataFileException(
-                    path, "no row of it is left to train on (data.limit, data.validation_split), and each file is a client's.")),
+                    path, $"no row of it is left to train on ({Setting.Of("data.limit")}, {Setting.Of("data.validation_split")}), and each "
+                        + "file is a client's.")),
         ];
     }
 
@@ -85,7 +88,7 @@ internal static class ClientSplit
         if (clients > rows)
         {
             throw new DataFileException(
-                source, $"federated.clients is {clients}, and there are {rows} rows to train on; each client needs one.");
+                source, $"{Setting.Of("federated.clients")} is {clients}, and there are {rows} rows to train on; each client needs one.");
         }
     }
 

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -35,8 +36,8 @@ internal sealed class FederatedClients
 
     /// <summary>What a user should know of the clients.</summary>
     public string Note =>
-        $"federated: a step is a round, in which {Participants} of {All.Count} clients train for at most {LocalSteps} steps each; "
-        + $"a client has {All.Min(client => client.Rows)} to {All.Max(client => client.Rows)} rows.";
+        $"{Setting.Of("federated")}: a step is a round, in which {Participants} of {All.Count} clients train for at most {LocalSteps} "
+        + $"steps each; a client has {All.Min(client => client.Rows)} to {All.Max(client => client.Rows)} rows.";
 
     /// <summary>Deals the training data out.</summary>
     /// <exception cref="DataFileException">The data does not reach for the clients.</exception>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Graph;
 using Engine.Model.Adapters;
 using Engine.Model.Architectures;
@@ -45,7 +46,7 @@ internal sealed class FederatedRounds(RunConfiguration run, FederatedConfigurati
         if (session.CarriesState)
         {
             throw new ConfigurationException(
-                $"federated: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, "
+                $"{Setting.Of("federated")}: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, "
                 + "and clients start anew in each round; choose a method that does not, or leave it out.");
         }
 
@@ -53,8 +54,8 @@ internal sealed class FederatedRounds(RunConfiguration run, FederatedConfigurati
             && session.Model.Adapters.FirstOrDefault(layer => layer is not { Form: null, Magnitude: null }) is { } other)
         {
             throw new ConfigurationException(
-                $"federated.aggregation: lora-fair corrects the product B A of plain LoRA, and {other.Module} has "
-                + $"{(other.Form is { } form ? form.Name : "DoRA's magnitudes")} beside it; choose aggregation: fedit.");
+                $"{Setting.Of("federated.aggregation", "lora-fair")} corrects the product B A of plain LoRA, and {other.Module} has "
+                + $"{(other.Form is { } form ? form.Name : "DoRA's magnitudes")} beside it; choose {Setting.Of("aggregation", "fedit")}.");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
 using Engine.Training.Running;
@@ -37,10 +38,11 @@ internal sealed class PrivacyLedger
         $"{LaLora.MethodName}: each row's gradient is clipped to {method.ClipNorm} and gets noise of {method.NoiseMultiplier} times that "
         + $"on a step's sum; epsilon, reported after every {(isFederated ? "round" : "step")} at delta {Delta}, is that of batches in "
         + $"which each row of {(isFederated ? "a client" : "the data")} is with chance {batch} over their number; here they are shuffled. "
-        + $"seed is as secret as noise_seed: it tells which batch a row is in.{OfDefaultSeed}");
+        + $"{Setting.Of("seed")} is as secret as {Setting.Of("noise_seed")}: it tells which batch a row is in.{OfDefaultSeed}");
 
     private string OfDefaultSeed => method.NoiseSeed is null
-        ? " noise_seed is the default, which everybody knows: set a random one of your own before the result is given away."
+        ? $" {Setting.Of("noise_seed")} is the default, which everybody knows: set a random one of your own before the result is given "
+            + "away."
         : "";
 
     /// <summary>That of a run; null where its method has no guarantee.</summary>
@@ -68,8 +70,8 @@ internal sealed class PrivacyLedger
 
     /// <summary>What a user should know of a run whose method looks private and is not; null where there is nothing.</summary>
     public static string? Warning(RunConfiguration run) => LaLoraOf(run) is { IsPaper: false } method
-        ? $"{method.Name} with reference: code repeats what its public code computes, and promises nothing: it clips by the data, not by "
-            + "samples, and applies every update twice. reference: paper has an epsilon."
+        ? $"{method.Name} with {Setting.Of("reference", "code")} repeats what its public code computes, and promises nothing: it clips by "
+            + $"the data, not by samples, and applies every update twice. {Setting.Of("reference", "paper")} has an epsilon."
         : null;
 
     /// <summary>LA-LoRA's settings, of a run that has it; else null.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Optim;
@@ -89,8 +90,8 @@ internal sealed class TaskSequence : StepPlan
         if (!session.TakesTasks)
         {
             throw new ConfigurationException(
-                $"tasks: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, and the optimizer of "
-                + "each task starts anew; choose sd-lora, or a method that keeps none, or leave it out.");
+                $"{Setting.Of("tasks")}: method {run.Method?.Name} keeps numbers from one step to the next, or changes base weights, and "
+                + "the optimizer of each task starts anew; choose sd-lora, or a method that keeps none, or leave it out.");
         }
     }
 

@@ -1,3 +1,5 @@
+using Engine.Common.Keys;
+
 namespace Engine.Training.Metrics;
 
 /// <summary>Metrics of predicted classes, with scikit-learn's conventions where a formula divides by zero.</summary>
@@ -100,7 +102,7 @@ internal static class ClassificationMetrics
                 {
                     throw new ArithmeticException(
                         $"The logit of row {row}, class {i} is not a number (NaN): the model has diverged. "
-                            + "A smaller learning_rate or a max_grad_norm usually helps.");
+                            + $"A smaller {Setting.Of("learning_rate")} or a {Setting.Of("max_grad_norm")} usually helps.");
                 }
 
                 predictions[row] = scores[i] > scores[predictions[row]] ? i : predictions[row];

@@ -108,8 +108,9 @@ internal static class AdapterChoice
         }
 
         throw new ConfigurationException(start.Form is { } stored
-            ? $"adapter.init: {folder} holds an adapter of {stored}; go on with the same (method: {stored.Name}), or start from another."
-            : $"adapter.init: {folder} holds plain LoRA, which is no start for {ofMethod!.Name}; leave it out.");
+            ? $"{Setting.Of("adapter.init")}: {folder} holds an adapter of {stored}; go on with the same (method: {stored.Name}), or start "
+                + "from another."
+            : $"{Setting.Of("adapter.init")}: {folder} holds plain LoRA, which is no start for {ofMethod!.Name}; leave it out.");
     }
 
     /// <summary>Whether the run file has a key, or leaves it to its default.</summary>
@@ -124,12 +125,13 @@ internal static class AdapterChoice
         if (adapter.InitLoraWeights is { } given && AdapterInitialization.Problem(given) is { } problem)
         {
             throw new ConfigurationException(
-                $"adapter.init_lora_weights is '{given}': {problem}. Known are {AdapterInitialization.Known}.");
+                $"{Setting.Of("adapter.init_lora_weights")} is '{given}': {problem}. Known are {AdapterInitialization.Known}.");
         }
 
         return adapter is { Init: not null, InitLoraWeights: not (null or "true") }
             ? throw new ConfigurationException(
-                $"adapter.init_lora_weights is '{adapter.InitLoraWeights}', but adapter.init names a folder whose factors are the start; "
+                $"{Setting.Of("adapter.init_lora_weights")} is '{adapter.InitLoraWeights}', but {Setting.Of("adapter.init")} names a "
+                    + "folder whose factors are the start; "
                     + "leave one of them out.")
             : adapter.InitLoraWeights;
     }

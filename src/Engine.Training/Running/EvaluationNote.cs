@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Training.Metrics;
 
 namespace Engine.Training.Running;
@@ -13,13 +14,13 @@ internal static class EvaluationNote
     {
         if (!double.IsFinite(loss))
         {
-            return $"the {TaskMetrics.Loss} is {loss}, so that this evaluation is never the best; lower learning_rate";
+            return $"the {TaskMetrics.Loss} is {loss}, so that this evaluation is never the best; lower {Setting.Of("learning_rate")}";
         }
 
         if (isBest && loss > lossBefore)
         {
             return FormattableString.Invariant(
-                $"best by {metric}, but its loss is above the {lossBefore:0.0000} before training; lower learning_rate");
+                $"best by {metric}, but its loss is above the {lossBefore:0.0000} before training; lower {Setting.Of("learning_rate")}");
         }
 
         return onlyLabel is null ? null : OneLabel(onlyLabel);
@@ -27,6 +28,6 @@ internal static class EvaluationNote
 
     /// <param name="label">The label that every row got, though rows have several.</param>
     public static string OneLabel(string label) =>
-        $"every row is taken for '{label}', so that the model tells nothing apart; train longer or raise learning_rate, or lower it "
-            + "where an earlier evaluation was better";
+        $"every row is taken for '{label}', so that the model tells nothing apart; train longer or raise {Setting.Of("learning_rate")}, or "
+            + "lower it where an earlier evaluation was better";
 }

@@ -23,7 +23,7 @@ internal sealed record LanguageModelData(ModelFolder Folder, Architecture Archit
     {
         RequireTexts(run);
         run = RunRules.ResolveEvaluation(run);
-        ModelFolder folder = ModelFolder.Open(run.Model);
+        ModelFolder folder = RunData.OpenModel(run);
         Architecture architecture = ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(run.Task)), adapterFolder);
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator? validation = encoder.Validation(labels: null);

@@ -7,6 +7,7 @@ using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Execution;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Safetensors;
@@ -117,7 +118,7 @@ internal sealed class PreparedRun : IDisposable
         run = run.Resolve();
         if (loads && !run.FromScratch)
         {
-            RequireWeights(ModelFolder.Open(run.Model));
+            RequireWeights(RunData.OpenModel(run));
         }
 
         return new PreparedRun(run, device);
@@ -131,8 +132,8 @@ internal sealed class PreparedRun : IDisposable
         {
             throw new TrainingException(
                 $"The run needs {ForecastBytes:N0} bytes on {Device}, which has {Device.MemoryBytes:N0}. "
-                + "Set gradient_checkpointing, lower per_device_train_batch_size or max_length, use an adapter instead of full "
-                + "fine-tuning, or choose another device.");
+                + $"Set {Setting.Of("gradient_checkpointing")}, lower {Setting.Of("per_device_train_batch_size")} or "
+                + $"{Setting.Of("max_length")}, use an adapter instead of full fine-tuning, or choose another device.");
         }
 
         Model.Allocate(Device);
@@ -214,7 +215,8 @@ internal sealed class PreparedRun : IDisposable
         if (folder.MissingWeights is { } missing)
         {
             throw new ModelFileException(
-                folder.FolderPath, $"{missing} To train every parameter from random numbers instead, set from_scratch: true.");
+                folder.FolderPath, $"{missing} To train every parameter from random numbers instead, set "
+                    + $"{Setting.Of("from_scratch", "true")}.");
         }
 
         folder.RequireWeights();
@@ -245,8 +247,7 @@ internal sealed class PreparedRun : IDisposable
         if (config.UntiedFromEmbeddings)
         {
             yield return "The adapter trains the word embeddings or the output layer, which the model has as one: "
-                + "they are two from here on, as PEFT has it. "
-                + "adapter.ensure_weight_tying: true keeps them one.";
+                + $"they are two from here on, as PEFT has it. {Setting.Of("adapter.ensure_weight_tying", "true")} keeps them one.";
         }
 
         if (config.StoredVocabularySize is not { } stored || Model.Tuning is not Tuning.Lora lora)
@@ -257,8 +258,8 @@ internal sealed class PreparedRun : IDisposable
         bool whole = lora.SavedParameters.Except(lora.HeldParameters).Contains($"{Data.Architecture.InputEmbeddings}.weight");
         if (!whole && !lora.TokenRows.Any(rows => rows.Indices.Any(index => index >= stored)))
         {
-            yield return $"No row of the tokens from {stored} on is trained: name them in adapter.trainable_token_indices, "
-                + "or the embeddings in adapter.modules_to_save.";
+            yield return $"No row of the tokens from {stored} on is trained: name them in {Setting.Of("adapter.trainable_token_indices")}, "
+                + $"or the embeddings in {Setting.Of("adapter.modules_to_save")}.";
         }
     }
 

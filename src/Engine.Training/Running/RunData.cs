@@ -82,7 +82,9 @@ internal sealed class RunData : IDisposable
         }
     }
 
-    private static ModelFolder OpenModel(RunConfiguration run)
+    /// <summary>Opens a run's model folder; one that a run file names and that is not there is said with its key.</summary>
+    /// <exception cref="ModelFileException">There is no such folder, or it is no model.</exception>
+    public static ModelFolder OpenModel(RunConfiguration run)
     {
         try
         {

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -30,7 +31,7 @@ internal sealed class RunEncoder
         if (run.Task == TaskKind.MaskedLanguageModel)
         {
             int mask = Tokenizer.MaskId ?? throw new TrainingException(
-                $"{folder.FolderPath}: the tokenizer has no mask token, which task: masked-lm needs.");
+                $"{folder.FolderPath}: the tokenizer has no mask token, which {Setting.Of("task", "masked-lm")} needs.");
             Masker = new TokenMasker(run.Seed, run.Data.MlmProbability, mask, architecture.VocabularySize, Tokenizer.AllSpecialIds);
         }
     }
@@ -134,7 +135,8 @@ internal sealed class RunEncoder
         if (samples.Cut > 0)
         {
             notes.Add(
-                $"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than max_length ({maxLength} tokens) and were "
+                $"{set.Files}: {samples.Cut} of {set.Records.Count} samples are longer than {Setting.Of("max_length")} ({maxLength} "
+                    + "tokens) and were "
                     + $"cut at the end.");
         }
 
@@ -156,7 +158,7 @@ internal sealed class RunEncoder
             : throw new TrainingException(
                 $"{folder.FolderPath}: the tokenizer has {tokenizer.VocabularySize} entries, "
                     + $"the model's word embeddings only {architecture.VocabularySize} rows. "
-                + "If tokens were added to the tokenizer, resize_token_embeddings: true gives them rows; "
+                + $"If tokens were added to the tokenizer, {Setting.Of("resize_token_embeddings", "true")} gives them rows; "
                 + "otherwise tokenizer and model do not belong together.");
 
     private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
@@ -170,6 +172,7 @@ internal sealed class RunEncoder
         });
         return maxLength <= architecture.MaxLength
             ? maxLength
-            : throw new ConfigurationException($"max_length is {maxLength}; the model takes at most {architecture.MaxLength} tokens.");
+            : throw new ConfigurationException($"{Setting.Of("max_length")} is {maxLength}; the model takes at most "
+                + $"{architecture.MaxLength} tokens.");
     }
 }

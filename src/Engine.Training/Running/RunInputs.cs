@@ -1,5 +1,6 @@
 using Engine.Common.Files;
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Training.Configuration;
 
 namespace Engine.Training.Running;
@@ -25,7 +26,8 @@ internal static class RunInputs
             if (input == root && Directory.Exists(input))
             {
                 throw new ConfigurationException(
-                    $"output: {folder} is {(key == "model" ? "the model's own folder" : $"the folder of {key}")}, "
+                    $"{Setting.Of("output")}: {folder} is "
+                        + $"{(key == "model" ? "the model's own folder" : $"the folder of {Setting.Of(key)}")}, "
                         + "whose files the run would replace; choose another.");
             }
 
@@ -35,7 +37,8 @@ internal static class RunInputs
                 file => writtenFiles.Contains(file) || writtenFolders.Any(written => RealPath.IsWithin(written, file))) is { } lost)
             {
                 throw new ConfigurationException(
-                    $"output: the run would replace or remove {lost}, which it reads ({(lost == input ? key : $"{key}: {path}")}); "
+                    $"{Setting.Of("output")}: the run would replace or remove {lost}, which it reads "
+                        + $"({(lost == input ? $"{Setting.Of(key)}" : $"{Setting.Of(key)}: {path}")}); "
                         + $"choose another output than {folder}.");
             }
         }

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Optim;
 using Engine.Training.Configuration;
 
@@ -28,7 +29,7 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
         return source.Repeats || length.TotalSteps <= length.StepsPerEpoch
             ? length
             : throw new TrainingException(
-                $"max_steps is {length.TotalSteps}, but {source.Origin} holds batches for {length.StepsPerEpoch} steps; "
+                $"{Setting.Of("max_steps")} is {length.TotalSteps}, but {source.Origin} holds batches for {length.StepsPerEpoch} steps; "
                     + "prebatched data is used once.");
     }
 
@@ -41,7 +42,8 @@ public sealed record RunLength(int MicroBatchesPerEpoch, int Accumulation, int T
         return total <= int.MaxValue
             ? epoch with { TotalSteps = (int)total }
             : throw new ConfigurationException(
-                $"num_train_epochs is {run.NumTrainEpochs}: with {epoch.StepsPerEpoch} steps per epoch that is more than {int.MaxValue} "
+                $"{Setting.Of("num_train_epochs")} is {run.NumTrainEpochs}: with {epoch.StepsPerEpoch} steps per epoch that is more than "
+                    + $"{int.MaxValue} "
                     + "steps.");
     }
 

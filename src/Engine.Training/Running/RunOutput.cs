@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Engine.Common;
 using Engine.Model;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.HuggingFace;
 using Engine.Model.Peft;
 using Engine.Safetensors;
@@ -53,7 +54,7 @@ internal sealed class RunOutput : IDisposable
         if (File.Exists(run.Output))
         {
             throw new TrainingException(
-                $"output is {run.Output}, which is a file; a folder was expected, and one that is not there yet is made.");
+                $"{Setting.Of("output")} is {run.Output}, which is a file; a folder was expected, and one that is not there yet is made.");
         }
 
         var opened = new RunOutput(run, Take(run.Output));
@@ -233,7 +234,7 @@ internal sealed class RunOutput : IDisposable
         {
             throw new TrainingException(
                 $"{there.FolderPath} holds a finished run: nothing is left to go on with. "
-                + "Choose another output for a new one, or let this one give way (overwrite_output_dir: true).")
+                + $"Choose another output for a new one, or let this one give way ({Setting.Of("overwrite_output_dir", "true")}).")
             {
                 Settings = [nameof(TrainerOptions.Overwrite)],
             };
@@ -245,8 +246,10 @@ internal sealed class RunOutput : IDisposable
                 ? own
                 : throw new TrainingException(
                     $"{there.FolderPath} holds no checkpoint to resume from; start "
-                    + (isKept ? "anew in its place (overwrite_output_dir: true), or choose another output." : "without resuming.")
-                    + " Set save_steps to write checkpoints more often.")
+                    + (isKept
+                        ? $"anew in its place ({Setting.Of("overwrite_output_dir", "true")}), or choose another output."
+                        : "without resuming.")
+                    + $" Set {Setting.Of("save_steps")} to write checkpoints more often.")
                 {
                     Settings = [isKept ? nameof(TrainerOptions.Overwrite) : nameof(TrainerOptions.Resume)],
                 };
@@ -259,34 +262,34 @@ internal sealed class RunOutput : IDisposable
     {
         if (!overwrite)
         {
-            const string Remedy =
-                "choose another output, or let it give way (overwrite_output_dir: true), which keeps it until the new one is "
-                    + "finished";
+            string remedy =
+                $"choose another output, or let it give way ({Setting.Of("overwrite_output_dir", "true")}), which keeps it until the new "
+                    + "one is finished";
             string replacement = there.Replacement.Checkpoints is [var latest, ..]
                 ? $" A run that was to take its place has a checkpoint at step {latest.Step}: continue that one by resuming."
                 : "";
             if (File.Exists(there.SummaryPath))
             {
-                throw Refusal($"a finished run; {Remedy}", canResume: replacement.Length > 0);
+                throw Refusal($"a finished run; {remedy}", canResume: replacement.Length > 0);
             }
 
             if (there.Checkpoints is [var newest, ..])
             {
                 throw Refusal(
-                    $"an unfinished run with a checkpoint at step {newest.Step}. Continue it by resuming, {Remedy}", canResume: true);
+                    $"an unfinished run with a checkpoint at step {newest.Step}. Continue it by resuming, {remedy}", canResume: true);
             }
 
             string[] left = [.. OfRuns(output).Where(IsWorthKeeping)];
             if (left.Length > 0 && left.All(RunFolder.IsOfSteps))
             {
                 string came = $"an unfinished run that came to no checkpoint ({string.Join(", ", left)}), so that it cannot be resumed";
-                throw Refusal($"{came}; {Remedy}", canResume: replacement.Length > 0);
+                throw Refusal($"{came}; {remedy}", canResume: replacement.Length > 0);
             }
 
             if (left.Length > 0)
             {
                 string weights = $"weights that a run left ({there.AdapterPath} or {there.ModelPath})";
-                throw Refusal($"{weights}; {Remedy}", canResume: replacement.Length > 0);
+                throw Refusal($"{weights}; {remedy}", canResume: replacement.Length > 0);
             }
 
             TrainingException Refusal(string what, bool canResume) => new($"{there.FolderPath} holds {what}.{replacement}")

@@ -14,7 +14,7 @@ internal static class RunRows
     public static (ExampleSet Train, ExampleSet? Validation) ReadExamples(this RunConfiguration run)
     {
         DataConfiguration data = run.Data;
-        ExampleSet all = ExampleReader.Read(data.Train, data.ReaderOptions(run.Task, data.Limit));
+        ExampleSet all = run.Read(data.Train, data.Limit);
         if (data.ValidationSplit is not { } share)
         {
             return (all, data.Validation is null ? null : run.ReadValidationExamples());
@@ -36,7 +36,7 @@ internal static class RunRows
     /// <summary>Reads the rows to evaluate on; null where none are held out.</summary>
     /// <exception cref="DataFileException">A file cannot be used, or has too few rows to hold any out.</exception>
     public static ExampleSet? ReadValidationExamples(this RunConfiguration run) => run.Data.Validation is { } files
-        ? ExampleReader.Read(files, run.Data.ReaderOptions(run.Task, run.Data.ValidationLimit))
+        ? run.Read(files, run.Data.ValidationLimit)
         : run.Data.ValidationSplit is null ? null : run.ReadExamples().Validation;
 
     /// <summary>The same for the records of a causal language model.</summary>
@@ -60,4 +60,26 @@ internal static class RunRows
     public static CausalRecordSet? ReadValidationRecords(this RunConfiguration run) => run.Data.Validation is { } files
         ? CausalReader.Read(files, run.Data.Format, run.Data.Kind, run.Data.ValidationLimit)
         : run.Data.ValidationSplit is null ? null : run.ReadRecords().Validation;
+
+    /// <summary>Reads rows; a column that the files do not have is said with the run file's key that names it.</summary>
+    private static ExampleSet Read(this RunConfiguration run, DataFiles files, int? limit)
+    {
+        try
+        {
+            return ExampleReader.Read(files, run.Data.ReaderOptions(run.Task, limit));
+        }
+        catch (DataFileException error) when (error.Column is { } column && NamedAt(run, column) is { } place)
+        {
+            throw error.With($"The column is named in {place}.");
+        }
+    }
+
+    /// <summary>Where the run file names a column; null where it does not, or there is none.</summary>
+    private static string? NamedAt(RunConfiguration run, string column)
+    {
+        (string Key, ColumnReference? Column)[] columns =
+            [("data.text", run.Data.Text), ("data.text_pair", run.Data.TextPair), ("data.label", run.Data.Label)];
+        return columns.Where(named => named.Column?.Label == column).Select(named => run.Places.Find(named.Key, column))
+            .FirstOrDefault(place => place is not null);
+    }
 }

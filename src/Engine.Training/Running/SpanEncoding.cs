@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -41,8 +42,8 @@ internal static class SpanEncoding
         }
         catch (ArgumentException error)
         {
-            throw example.Place.Wrong($"{error.Message.Split(" (Parameter")[0]} (data.doc_stride); raise max_length, or lower "
-                + "data.doc_stride.", error);
+            throw example.Place.Wrong($"{error.Message.Split(" (Parameter")[0]} ({Setting.Of("data.doc_stride")}); raise "
+                + $"{Setting.Of("max_length")}, or lower data.doc_stride.", error);
         }
     }
 

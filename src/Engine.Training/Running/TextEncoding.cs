@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
@@ -45,7 +46,8 @@ internal static class TextEncoding
     private static ExampleSet RequireAnswers(ExampleSet examples, SpanOptions spans) =>
         !spans.Unanswerable && examples.Examples.FirstOrDefault(example => example.Answers is not { Count: > 0 }) is { } unanswered
             ? throw unanswered.Place.Wrong(
-                "the question has no answer; where contexts need not answer their questions, as in SQuAD 2.0, set data.unanswerable: true.")
+                "the question has no answer; where contexts need not answer their questions, as in SQuAD 2.0, set "
+                    + $"{Setting.Of("data.unanswerable", "true")}.")
             : examples;
 
     /// <summary>What a user should know of encoded texts: how many were cut, and how many hold nothing.</summary>
@@ -53,7 +55,8 @@ internal static class TextEncoding
     {
         if (encoded.CutRows.Count > 0)
         {
-            yield return $"{examples.Files}: {encoded.CutRows.Count} of {examples.Count} texts are longer than max_length ({maxLength} "
+            yield return $"{examples.Files}: {encoded.CutRows.Count} of {examples.Count} texts are longer than {Setting.Of("max_length")} "
+                + $"({maxLength} "
                 + "tokens) and were cut.";
         }
 

@@ -6,6 +6,7 @@ using Engine.Devices.Sharing;
 using Engine.Graph;
 using Engine.Model.Batching;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Loading;
 using Engine.Safetensors;
 using Engine.Optim;
@@ -294,7 +295,8 @@ public sealed class Trainer : IDisposable
     {
         string remedy = run.Data.IsPrebatched
             ? $"every label of its batches in {prepared.Data.Train.Origin} is {RaggedBatch.IgnoredLabel}"
-            : "raise per_device_train_batch_size or gradient_accumulation_steps, or for masked-lm data.mlm_probability";
+            : $"raise {Setting.Of("per_device_train_batch_size")} or {Setting.Of("gradient_accumulation_steps")}, or for masked-lm "
+                + $"{Setting.Of("data.mlm_probability")}";
         return $"none of its {report.Tokens} tokens has a label, so that there is nothing to learn from; {remedy}.";
     }
 
@@ -306,8 +308,7 @@ public sealed class Trainer : IDisposable
         {
             return new TrainingException(
                 $"{numbers} before anything was learned: the model's weights or the data hold numbers that are not finite or too large, "
-                    + "or loss "
-                + "and gradients exceed float32.");
+                + "or loss and gradients exceed float32.");
         }
 
         if (!double.IsFinite(report.GradientNorm))
@@ -316,9 +317,9 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingException(
-            $"{numbers}. {Newest()} What comes next would be the same again: lower learning_rate, raise warmup_steps, "
-                + "or set max_grad_norm, "
-            + "and start anew (overwrite_output_dir: true).")
+            $"{numbers}. {Newest()} What comes next would be the same again: lower {Setting.Of("learning_rate")}, raise "
+                + $"{Setting.Of("warmup_steps")}, or set {Setting.Of("max_grad_norm")}, "
+            + $"and start anew ({Setting.Of("overwrite_output_dir", "true")}).")
         {
             Settings = [nameof(TrainerOptions.Overwrite)],
         };
@@ -388,7 +389,8 @@ public sealed class Trainer : IDisposable
         catch (TrainingException exception) when (state.Step > 0)
         {
             throw new TrainingException(
-                $"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower learning_rate.", exception);
+                $"The evaluation after step {state.Step} failed: {exception.Message} {Newest()} Lower "
+                    + $"{Setting.Of("learning_rate")}.", exception);
         }
     }
 

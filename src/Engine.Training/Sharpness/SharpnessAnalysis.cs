@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model.Adapters;
 using Engine.Model.Batching;
@@ -157,8 +158,8 @@ public sealed class SharpnessAnalysis
             : null;
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator evaluator = encoder.Validation(labels)
-            ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no data.validation; name a labelled "
-                + "file.");
+            ?? throw new ConfigurationException("There is no data to measure sharpness on: the run has no "
+                + $"{Setting.Of("data.validation")}; name a labelled file.");
         return (evaluator, encoder.Notes);
     }
 

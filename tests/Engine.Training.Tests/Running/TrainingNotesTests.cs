@@ -1,4 +1,5 @@
 using Engine.Devices.Cpu;
+using Engine.Model.Batching;
 using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Running;
@@ -72,6 +73,12 @@ public sealed class TrainingNotesTests
         using var processor = new CpuDevice();
         ModelMetrics evaluated = new ModelEvaluation(TrainedModel.Resolve(tiny.File("run"))).Run(processor);
         Assert.Contains($"{evaluations[^1].Warning}.", evaluated.Notes);
+
+        // The run's own head is read over what the base model had in its place.
+        const string Unused = "not used by RobertaForSequenceClassification: lm_head.";
+        Assert.Contains(
+            reports.OfType<TrainingProgress.Started>().Single().Notes, note => note.Contains(Unused, StringComparison.Ordinal));
+        Assert.DoesNotContain(evaluated.Notes, note => note.Contains("lm_head", StringComparison.Ordinal));
         Assert.Contains(", accuracy 0.5000, ", $"{evaluated}", StringComparison.Ordinal);
         Assert.DoesNotContain("System.", $"{evaluated}", StringComparison.Ordinal);
         tiny.WriteTable("tools.tsv", [("a saw", "tool")]);
@@ -95,8 +102,34 @@ public sealed class TrainingNotesTests
         RunConfiguration run = RunConfiguration.Load(path);
         Assert.Equal(run with { Places = default }, run);
         using var device = new CpuDevice();
-        string message = Assert.ThrowsAny<Exception>(() => RunEstimate.Of(run, device)).Message;
-        Assert.StartsWith($"run.yaml:{line}: {expected}", message.Replace($"{path}:", "run.yaml:", StringComparison.Ordinal));
+        string estimated = Assert.ThrowsAny<Exception>(() => RunEstimate.Of(run, device)).Message;
+        string trained = Assert.ThrowsAny<Exception>(() => new Trainer(run, device)).Message;
+        Assert.Equal(estimated, trained);
+        Assert.StartsWith($"run.yaml:{line}: {expected}", trained.Replace($"{path}:", "run.yaml:", StringComparison.Ordinal));
+    }
+
+    /// <summary>A column that the data lacks is said with the key that names it, where a file does.</summary>
+    [Theory]
+    [InlineData("tsv", "text: sentence", "text: sentense", "data.text")]
+    [InlineData("tsv", "label: label", "label: lable", "data.label")]
+    [InlineData("tsv", "label: label", "label: 7", "data.label")]
+    [InlineData("jsonl", "label: label", "label: lable", "data.label")]
+    public void Column_that_is_not_there_is_said_with_the_key_that_names_it(string format, string was, string now, string key)
+    {
+        using var tiny = new TinyRun();
+        File.WriteAllText(tiny.File("train.jsonl"), """{"sentence": "a saw", "label": "tool"}""");
+        string path = tiny.WriteRun("run");
+        File.WriteAllText(
+            path, File.ReadAllText(path).Replace(was, now, StringComparison.Ordinal)
+                .Replace("train: train.tsv, validation: dev.tsv, format: tsv", $"train: train.{format}", StringComparison.Ordinal));
+        var run = RunConfiguration.Load(path);
+        using var device = new CpuDevice();
+
+        string message = Assert.Throws<DataFileException>(() => new Trainer(run, device)).Message;
+        string inCode = Assert.Throws<DataFileException>(() => new Trainer(run with { Places = default }, device)).Message;
+
+        Assert.StartsWith(tiny.File($"train.{format}"), message, StringComparison.Ordinal);
+        Assert.Equal($"{inCode} The column is named in {path}:6: {key}.", message);
     }
 
     private sealed class Collected(List<TrainingProgress> reports) : IProgress<TrainingProgress>

@@ -1,4 +1,5 @@
 using System.Text;
+using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Training.Configuration;
 
@@ -51,14 +52,15 @@ public static class DataFormats
     /// <summary>How a file is read: as is said, else as its ending says.</summary>
     /// <exception cref="DataFileException">Neither says it.</exception>
     public static DataFormat Of(string path, DataFormat? given) => given ?? OfEnding(path) ?? throw new DataFileException(
-        path, $"the file's ending does not say how it is written; name it (data.format): {Names(Holding(~DataContents.Batches), "or")}.")
+        path, $"the file's ending does not say how it is written; name it ({Setting.Of("data.format")}): "
+            + $"{Names(Holding(~DataContents.Batches), "or")}.")
     {
         Settings = [nameof(DataConfiguration.Format)],
     };
 
     /// <summary>What to add to a complaint about a file that is read otherwise than its ending says; null where it is not.</summary>
     public static string? Suspicion(string path, DataFormat read) => OfEnding(path) is { } ending && ending != read
-        ? $"The file's ending says {ending}, and it is read as {read}, as its format was named (data.format)."
+        ? $"The file's ending says {ending}, and it is read as {read}, as its format was named ({Setting.Of("data.format")})."
         : null;
 
     /// <summary>Names as a sentence has them: "tsv, csv or json".</summary>

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Engine.Model.Batching;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 
 namespace Engine.Training.Data.Formats;
 
@@ -43,8 +44,8 @@ internal sealed class JsonFormat : RecordFormat
         var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = 32 });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
         {
-            throw new DataFileException(path, "the file is not a JSON list of objects; for one object on each line set data.format "
-                + "to jsonl.");
+            throw new DataFileException(path, "the file is not a JSON list of objects; for one object on each line set "
+                + $"{Setting.Of("data.format")} to jsonl.");
         }
 
         int line = 1;

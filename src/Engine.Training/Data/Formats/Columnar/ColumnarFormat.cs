@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Engine.Common;
 using Engine.Common.Files;
+using Engine.Common.Keys;
 using Engine.Model.Batching;
 using Engine.Training.Configuration;
 
@@ -49,7 +50,8 @@ internal abstract class ColumnarFormat : RecordFormat
             bool isFile = IsFile(stream);
             stream.Position = 0;
             return isFile ? Guarded(path, () => Open(stream)) : throw new DataFileException(
-                path, $"this is no {Name} file, or one that was cut short; bring it here again, or say how it is written (data.format).")
+                path, $"this is no {Name} file, or one that was cut short; bring it here again, or say how it is written "
+                    + $"({Setting.Of("data.format")}).")
             {
                 Settings = [nameof(DataConfiguration.Format)],
             };
@@ -104,10 +106,16 @@ internal abstract class ColumnarFormat : RecordFormat
         return found switch
         {
             [] => throw new DataFileException(path, $"there is no column '{name}'; "
-                + $"{NearestName.Hint(name, [.. columns.Select(column => column.Name)])}."),
+                + $"{NearestName.Hint(name, [.. columns.Select(column => column.Name)])}.")
+            {
+                Column = name,
+            },
             [var column] when columns[column].Unread is { } held => throw new DataFileException(
                 path, $"column '{name}' holds {held}, and text, whole numbers, numbers or truth values were expected; write it anew "
-                    + "as one of these."),
+                    + "as one of these.")
+                {
+                    Column = name,
+                },
             [var column] => column,
             _ => throw Twice(path, name),
         };
