@@ -5,8 +5,10 @@ using Microsoft.Extensions.AI;
 
 // An encoder that has learned to tell what requests are for puts those of one purpose near each other: its vectors find by meaning, not by
 // words.
+// SemanticSearch [models [steps]].
 string models = args is [var folder, ..] ? folder : "models";
-RunConfiguration run = RunConfiguration.Load(Path.Combine(models, "demo", "run.yaml"), ["num_train_epochs=3"]) with
+string length = args is [_, var steps] ? $"max_steps={steps}" : "num_train_epochs=3";
+RunConfiguration run = RunConfiguration.Load(Path.Combine(models, "demo", "run.yaml"), [length]) with
 {
     Output = Directory.CreateTempSubdirectory("search-").FullName,
 };

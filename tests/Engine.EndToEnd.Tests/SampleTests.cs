@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Engine.Tests;
 
 namespace Engine.EndToEnd.Tests;
@@ -71,6 +73,46 @@ public sealed class SampleTests
         // Guessing among nine kinds has a loss of ln 9.
         Assert.All(losses, loss => Assert.InRange(loss, 0.01, Math.Log(s_kinds.Length)));
         Assert.NotEqual(losses[0], losses[1]);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public void A_search_finds_requests_by_what_they_are_for()
+    {
+        string[] lines = Run("SemanticSearch", $"'{Repository.Path("models")}' 60").OutputLines;
+        string[] known = [.. File.ReadLines(Repository.Path("models/demo/test.tsv")).Skip(1).Select(line => line.Split('\t')[0])];
+        Assert.Equal(8, lines.Length);
+        Assert.All(lines.Chunk(4), answer =>
+        {
+            (double Likeness, string Text)[] found = [.. answer[1..].Select(line => line.Trim().Split(' ', 2))
+                .Select(words => (double.Parse(words[0], CultureInfo.InvariantCulture), words[1]))];
+            Assert.All(found, hit => Assert.Contains(hit.Text, known));
+            Assert.Equal(found.OrderByDescending(hit => hit.Likeness), found);
+            Assert.All(found, hit => Assert.InRange(hit.Likeness, 0.5, 1));
+        });
+    }
+
+    /// <summary>Two callers at once are each told what one alone is, whole or piece by piece; what cannot be asked is refused.</summary>
+    [Fact]
+    public async Task A_chat_service_answers_several_callers()
+    {
+        using TemporaryFolder folder = new();
+        string model = folder.File("model");
+        TinyDecoder.Write(model);
+        object Request(string text) => new { messages = new[] { new { role = "user", content = text } }, maxTokens = 6, temperature = 0 };
+
+        using SampleService service = SampleService.Start("ChatService", "--Engine:Model", model);
+        JsonNode alone = await service.AskAsync("chat", Request("one"));
+        JsonNode[] together = await Task.WhenAll(service.AskAsync("chat", Request("another")), service.AskAsync("chat", Request("one")));
+        using HttpResponseMessage pieces = await service.Client.PostAsJsonAsync("chat/stream", Request("one"));
+        using HttpResponseMessage refused =
+            await service.Client.PostAsJsonAsync("chat", new { messages = new[] { new { role = "user", content = "one" } }, maxTokens = -1 });
+
+        Assert.InRange(alone["tokens"]!.GetValue<int>(), 1, 6);
+        Assert.Equal($"{alone}", $"{together[1]}");
+        Assert.NotEqual($"{alone["text"]}", $"{together[0]["text"]}");
+        Assert.Equal(alone["text"]!.GetValue<string>(), await pieces.Content.ReadAsStringAsync());
+        Assert.Equal(400, (int)refused.StatusCode);
     }
 
     private static EngineResult Run(string sample, string arguments) =>

@@ -156,7 +156,7 @@ public sealed partial class SettingNamesTests : IDisposable
             () => FineTune.MeasureSharpnessAsync([tiny.File("run")], tiny.File("sharpness")));
         Assert.Contains("no Data.Validation of a run", measured.Message, StringComparison.Ordinal);
 
-        string file = new RunFolder(tiny.File("run")).ConfigurationPath;
+        string file = tiny.File("run/config.yaml");
         File.WriteAllText(file, File.ReadAllText(file).Replace("max_steps: 1", "max_steps: 0", StringComparison.Ordinal));
         Func<object>[] calls =
         [
