@@ -99,16 +99,17 @@ public sealed class SampleTests
         using TemporaryFolder folder = new();
         string model = folder.File("model");
         TinyDecoder.Write(model);
-        object Request(string text) => new { messages = new[] { new { role = "user", content = text } }, maxTokens = 6, temperature = 0 };
+        object Request(int seed) =>
+            new { messages = new[] { new { role = "user", content = "one" } }, maxTokens = 12, temperature = 1, seed };
 
         using SampleService service = SampleService.Start("ChatService", "--Engine:Model", model);
-        JsonNode alone = await service.AskAsync("chat", Request("one"));
-        JsonNode[] together = await Task.WhenAll(service.AskAsync("chat", Request("another")), service.AskAsync("chat", Request("one")));
-        using HttpResponseMessage pieces = await service.Client.PostAsJsonAsync("chat/stream", Request("one"));
+        JsonNode alone = await service.AskAsync("chat", Request(1));
+        JsonNode[] together = await Task.WhenAll(service.AskAsync("chat", Request(2)), service.AskAsync("chat", Request(1)));
+        using HttpResponseMessage pieces = await service.Client.PostAsJsonAsync("chat/stream", Request(1));
         using HttpResponseMessage refused =
             await service.Client.PostAsJsonAsync("chat", new { messages = new[] { new { role = "user", content = "one" } }, maxTokens = -1 });
 
-        Assert.InRange(alone["tokens"]!.GetValue<int>(), 1, 6);
+        Assert.InRange(alone["tokens"]!.GetValue<int>(), 1, 12);
         Assert.Equal($"{alone}", $"{together[1]}");
         Assert.NotEqual($"{alone["text"]}", $"{together[0]["text"]}");
         Assert.Equal(alone["text"]!.GetValue<string>(), await pieces.Content.ReadAsStringAsync());

@@ -32,6 +32,16 @@ public sealed class GoldenCopiesTests
         Assert.True(files > 100, $"the repository holds {files} files of goldens");
     }
 
+    /// <summary>A clone brings them all: tests/goldens/README.md sets this bound.</summary>
+    [Fact]
+    public void Goldens_of_the_repository_stay_below_twelve_megabytes()
+    {
+        const long Most = 12 << 20;
+        long bytes = Directory.EnumerateFiles(Repository.Path("tests/goldens"), "*", SearchOption.AllDirectories)
+            .Sum(file => new FileInfo(file).Length);
+        Assert.InRange(bytes, 1 << 20, Most);
+    }
+
     private static void RequirePart(string name, string part, string whole)
     {
         if (Path.GetExtension(name) == ".safetensors")

@@ -113,9 +113,9 @@ internal abstract class ColumnarFormat : RecordFormat
             [var column] when columns[column].Unread is { } held => throw new DataFileException(
                 path, $"column '{name}' holds {held}, and text, whole numbers, numbers or truth values were expected; write it anew "
                     + "as one of these.")
-                {
-                    Column = name,
-                },
+            {
+                Column = name,
+            },
             [var column] => column,
             _ => throw Twice(path, name),
         };
