@@ -10,15 +10,16 @@ using Engine.Optim.Methods;
 namespace Engine.Bench;
 
 /// <summary>
-/// What training steps and a decoded token ask of a card, operator by operator: launches, bytes, operations, and the time that these take
-/// at the limits of an H200, beside what the device took. docs/performance-model.md explains it. Where --device is a driver that runs
-/// nothing, the last column means nothing and is left out.
+/// What training steps and a decoded token ask of a card, kernel by kernel and operator by operator: launches, bytes, operations, and the
+/// time that these take at the limits of an H200, beside what the device took. docs/performance-model.md explains it. Where --device is a
+/// driver that runs nothing, the last column means nothing and is left out.
 /// </summary>
 internal static class StepModelBench
 {
     /// <summary>NVIDIA's data sheet of the H200 SXM.</summary>
     private const double BytesPerSecond = 4.8e12;
     private const double Float32PerSecond = 67e12;
+    private const double Tf32PerSecond = 494e12;
     private const double TilesPerSecond = 989e12;
 
     /// <summary>What a node of a graph takes that does nothing: a guess, until a card tells.</summary>
@@ -26,38 +27,43 @@ internal static class StepModelBench
 
     public static void Run(Device device, bool measured)
     {
-        foreach (string method in (string[])[Plain.MethodName, FlatLora.MethodName])
+        foreach (string method in (string[])[Plain.MethodName, FlatLora.MethodName, LoraSam.MethodName])
         {
             using TransformerModel model = TrainingBench.Model();
-            Step($"roberta-base 8x128 r8, float32, {method}", model, TrainingBench.Batch(), method, Float32PerSecond);
+            Step($"roberta-base 8x128 r8, float32, {method}", model, TrainingBench.Batch(), method);
+        }
+
+        foreach (string method in (string[])[Plain.MethodName, Sam.MethodName])
+        {
+            using TransformerModel model = TrainingBench.WholeModel();
+            Step($"roberta-base 8x128 in full, float32, {method}", model, TrainingBench.Batch(), method);
         }
 
         if (device.Features.MatrixUnits)
         {
             using TransformerModel model = QwenStepBench.Model(ElementType.BFloat16, ElementType.BFloat16);
-            Step("qwen2.5-0.5b 512 tokens r8, bfloat16", model, QwenStepBench.Batch(model.Architecture), Plain.MethodName, TilesPerSecond);
+            Step("qwen2.5-0.5b 512 tokens r8, bfloat16", model, QwenStepBench.Batch(model.Architecture), Plain.MethodName);
         }
 
         using (TransformerModel model = DecodeStepBench.Model(device, ElementType.BFloat16))
         using (DecodingRunner runner = DecodeStepBench.Prepared(device, model, out Action token))
         {
-            // Products of one row are not made of tiles.
             token();
             runner.Profile = new Profile();
             token();
             Profile profile = runner.Profile;
             runner.Profile = null;
-            Report(device, "qwen2.5-0.5b, a token, bfloat16 weights", profile, Float32PerSecond, measured ? Seconds(token) : null);
+            Report(device, "qwen2.5-0.5b, a token, bfloat16 weights", profile, measured ? Seconds(token) : null);
         }
 
-        void Step(string size, TransformerModel model, RaggedBatch batch, string method, double operationsPerSecond)
+        void Step(string size, TransformerModel model, RaggedBatch batch, string method)
         {
             using TrainingSession session = TrainingBench.Started(device, model, batch, method);
             session.Profile = new Profile();
             session.Step([batch], 1e-3, "benchmark");
             Profile profile = session.Profile;
             session.Profile = null;
-            Report(device, size, profile, operationsPerSecond, measured ? TrainingBench.Seconds(session, batch) : null);
+            Report(device, size, profile, measured ? TrainingBench.Seconds(session, batch) : null);
         }
     }
 
@@ -69,33 +75,55 @@ internal static class StepModelBench
     }
 
     /// <param name="all">Seconds without a wait behind every launch; null where times mean nothing.</param>
-    private static void Report(Device device, string size, Profile profile, double operationsPerSecond, double? all)
+    private static void Report(Device device, string size, Profile profile, double? all)
     {
-        double computed = profile.Rows.Sum(row => Computed(row, operationsPerSecond));
-        foreach (OperatorProfile row in profile.Rows.OrderByDescending(row => Computed(row, operationsPerSecond)))
+        foreach (KernelProfile row in profile.Kernels.OrderByDescending(Computed))
         {
-            Line(row.Operator, row.Calls, row.Cost, Computed(row, operationsPerSecond), row.Time.TotalSeconds);
+            Line(row.Operator, row.Kernel, row.Calls, row.Cost, least: null, Computed(row), row.Time.TotalSeconds);
         }
 
-        Line("all", profile.Rows.Sum(row => row.Calls), profile.Rows.Aggregate(default(NodeCost), (sum, row) => sum + row.Cost),
-            computed, all ?? 0);
-
-        void Line(string name, long launches, NodeCost cost, double limit, double seconds) => Console.WriteLine(JsonSerializer.Serialize(new
+        foreach (var (row, kernels) in profile.Rows
+            .Select(row => (Row: row, Kernels: profile.Kernels.Where(kernel => kernel.Operator == row.Operator).ToArray()))
+            .OrderByDescending(of => of.Kernels.Sum(Computed)))
         {
-            commit = Measurement.Commit,
-            device = device.ToString(),
-            benchmark = "step-model",
-            size,
-            @operator = name,
-            launches,
-            megabytes = Math.Round(cost.Bytes / 1e6, 1),
-            gigaoperations = Math.Round(cost.Operations / 1e9, 2),
-            h200_microseconds = Math.Round(limit * 1e6, 1),
-            microseconds = all is not null ? Math.Round(seconds * 1e6, 1) : (double?)null,
-        }));
+            Line(row.Operator, null, row.Calls, Sum(kernels), row.Cost.Bytes, kernels.Sum(Computed), row.Time.TotalSeconds);
+        }
+
+        Line(
+            "all", null, profile.Rows.Sum(row => row.Calls), Sum(profile.Kernels), profile.Rows.Sum(row => row.Cost.Bytes),
+            profile.Kernels.Sum(Computed), all ?? 0);
+
+        // A line of one kernel has its name, one of all that an operator launches the bytes that these could not do without.
+        void Line(string name, string? kernel, long launches, WorkCost cost, long? least, double limit, double seconds) =>
+            Console.WriteLine(JsonSerializer.Serialize(new
+            {
+                commit = Measurement.Commit,
+                device = device.ToString(),
+                products_by = Measurement.ProductsBy(device),
+                benchmark = "step-model",
+                size,
+                @operator = name,
+                kernel,
+                launches,
+                megabytes = Math.Round(cost.Bytes / 1e6, 1),
+                least_megabytes = least is { } bytes ? Math.Round(bytes / 1e6, 1) : (double?)null,
+                gigaoperations = Math.Round(cost.Operations / 1e9, 2),
+                h200_microseconds = Math.Round(limit * 1e6, 1),
+                microseconds = all is not null ? Math.Round(seconds * 1e6, 1) : (double?)null,
+            }));
     }
 
+    private static WorkCost Sum(IEnumerable<KernelProfile> rows) => rows.Aggregate(default(WorkCost), (sum, row) => sum + row.Cost);
+
     /// <summary>The longer of moving the bytes and computing the products, and the launches.</summary>
-    private static double Computed(OperatorProfile row, double operationsPerSecond) =>
-        Math.Max(row.Cost.Bytes / BytesPerSecond, row.Cost.Operations / operationsPerSecond) + (row.Calls * LaunchSeconds);
+    private static double Computed(KernelProfile row) =>
+        Math.Max(row.Cost.Bytes / BytesPerSecond, row.Cost.Operations / OperationsPerSecond(row.Kernel)) + (row.Calls * LaunchSeconds);
+
+    /// <summary>What the units reach that a kernel multiplies on.</summary>
+    private static double OperationsPerSecond(string kernel) => kernel switch
+    {
+        "cublasLt_tf32" => Tf32PerSecond,
+        "cublasLt_bf16" or "cublasLt_f16" => TilesPerSecond,
+        _ => kernel.Contains("MatrixUnits", StringComparison.Ordinal) ? TilesPerSecond : Float32PerSecond,
+    };
 }

@@ -86,13 +86,16 @@ internal static class TrainingBench
     /// <summary>The classifier with its adapters.</summary>
     internal static TransformerModel Model() => Model(dropout: 0, "query", "value");
 
+    /// <summary>The classifier, every parameter trained.</summary>
+    internal static TransformerModel WholeModel() => new(Classifier(), new Tuning.Full());
+
     /// <summary>The same with dropout before the adapters of these modules.</summary>
     internal static TransformerModel Model(double dropout, params string[] modules) => Model(dropout, form: null, modules);
 
     /// <summary>The same with adapters of a form.</summary>
     internal static TransformerModel Model(double dropout, AdapterForm? form, params string[] modules)
     {
-        var architecture = ArchitectureCatalog.Create(ModelConfig.Parse(RobertaBase), HeadKind.SequenceClassification);
+        Architecture architecture = Classifier();
         var config = new AdapterConfig
         {
             Rank = 8,
@@ -104,6 +107,9 @@ internal static class TrainingBench
         };
         return new TransformerModel(architecture, ModelAdapters.Tuning(architecture, config));
     }
+
+    private static Architecture Classifier() =>
+        ArchitectureCatalog.Create(ModelConfig.Parse(RobertaBase), HeadKind.SequenceClassification);
 
     internal static RaggedBatch Batch()
     {

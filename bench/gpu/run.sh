@@ -33,7 +33,10 @@ cp -r ../shared/goldens/{models,small,trajectories,related} "$pack/shared/golden
 mkdir "$pack/shared/goldens/objectives"
 cp -r ../shared/goldens/objectives/tokens "$pack/shared/goldens/objectives/"
 cp bench/gpu/suite.sh bench/peers/gpu.py "$pack/"
-find "$pack" -name '*.pdb' -delete
+# Of libraries in machine code only those of the runtime that is carried, and no symbols.
+case "$(uname -m)" in aarch64) machine=arm64 ;; *) machine=x64 ;; esac
+find "$pack/engine" -path '*/runtimes/*' -prune ! -name "linux-$machine" ! -name linux ! -name unix -exec rm -rf {} +
+find "$pack" \( -name '*.pdb' -o -name '*.dbg' \) -delete
 
 status=0
 case "${1:-}" in

@@ -62,6 +62,23 @@ internal static class KernelBinding
                     + "the kernel's type parameters.");
     }
 
+    /// <summary>Every view once.</summary>
+    public static WorkCost Cost(KernelCall call) => new(
+        call.Definition.Parameters.Where(parameter => parameter.Kind != KernelParameterKind.Specialized)
+            .Zip(call.Arguments, (parameter, argument) => argument.Kind == KernelParameterKind.View && argument.Length > 0
+                ? argument.Length * TypeOf(call, parameter).SizeInBytes()
+                : 0).Sum(),
+        Operations: 0);
+
+    /// <summary>What a kernel is compiled with, in words; empty where there is no choice.</summary>
+    public static string Text(KernelDefinition kernel, KernelVariant variant)
+    {
+        string types = variant.Types.IsEmpty ? "" : $"<{string.Join(", ", variant.Types)}>";
+        IEnumerable<string> constants = kernel.Parameters.Where(parameter => parameter.Kind == KernelParameterKind.Specialized)
+            .Zip(variant.Constants, (parameter, value) => $"{parameter.Name} {value}");
+        return variant.Constants.IsEmpty ? types : $"{types}({string.Join(", ", constants)})";
+    }
+
     /// <summary>The distinct buffers a call is bound to.</summary>
     public static DeviceBuffer[] Buffers(KernelCall call) =>
         [.. call.Arguments.Select(argument => argument.Buffer).OfType<DeviceBuffer>().Distinct()];

@@ -9,13 +9,31 @@ public abstract class Launch : IDisposable
     private readonly Device device;
     private bool disposed;
 
-    private protected Launch(Device device) => this.device = device;
+    /// <param name="device">The device.</param>
+    /// <param name="cost">What the launch asks of it, where that is known.</param>
+    private protected Launch(Device device, WorkCost? cost = null)
+    {
+        this.device = device;
+        Cost = cost;
+    }
 
     /// <summary>The kernel's name, as profiles and errors show it.</summary>
     public abstract string Name { get; }
 
     /// <summary>What a vendor's library computes here, as profiles show it; null where the work is a kernel of Engine's own.</summary>
     public virtual string? Library => null;
+
+    /// <summary>The storage types and constants that its kernel is compiled with, in words; empty where there are none.</summary>
+    internal virtual string Variant => "";
+
+    /// <summary>What reaches the device one by one: the launch itself, or those that it is made of.</summary>
+    internal virtual IReadOnlyList<Launch> Parts => [this];
+
+    /// <summary>
+    /// What the launch asks of the device. Of a kernel, where nothing else was said, every view read or written once, which is right where
+    /// it goes through each of them one way. Null of vectorised host code, and of a launch that is made of others.
+    /// </summary>
+    internal WorkCost? Cost { get; private set; }
 
     /// <summary>
     /// Waits until the launch is ready to run: kernels bound by <see cref="Device.BindTogether"/> may still be compiled.
@@ -58,6 +76,23 @@ public abstract class Launch : IDisposable
     /// <summary>Frees what the launch holds; called once.</summary>
     protected virtual void Release()
     {
+    }
+
+    /// <summary>Says how many bytes the launch moves where its views do not: it reads parts of them.</summary>
+    internal Launch Moves(long bytes)
+    {
+        Cost = new WorkCost(bytes, Cost?.Operations ?? 0);
+        return this;
+    }
+
+    /// <summary>Says what the launch moves beside each of its views once: a view that it reads and then writes.</summary>
+    internal Launch AlsoMoves(long bytes) => Moves((Cost?.Bytes ?? 0) + bytes);
+
+    /// <summary>Says how many operations of matrix products the launch computes, 2 for a multiply-add.</summary>
+    internal Launch Computes(double operations)
+    {
+        Cost = new WorkCost(Cost?.Bytes ?? 0, operations);
+        return this;
     }
 
     private protected abstract void EnqueueCore();

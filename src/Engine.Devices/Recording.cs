@@ -46,14 +46,15 @@ internal abstract class Recording : IDisposable
         ReplayCore();
     }
 
-    /// <summary>Puts one launch on the device's queue, whether it is selected or not.</summary>
+    /// <summary>Puts a part of one launch on the device's queue, whether it is selected or not.</summary>
     /// <param name="launch">The launch by its place in the recording.</param>
+    /// <param name="part">The part by its place in <see cref="Launch.Parts"/>.</param>
     /// <exception cref="ObjectDisposedException">As <see cref="Replay()"/>.</exception>
-    public void Replay(int launch)
+    public void Replay(int launch, int part)
     {
         using Lock.Scope call = device.Call();
         CheckAlive();
-        launches[launch].Enqueue();
+        launches[launch].Parts[part].Enqueue();
     }
 
     public void Dispose()

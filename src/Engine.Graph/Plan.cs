@@ -14,8 +14,9 @@ internal sealed class Plan : IDisposable
     private readonly Device device;
     private readonly Launch[] launches;
     private readonly Recording recording;
-    private readonly string[] operators;
-    private readonly NodeCost[] costs;
+
+    /// <summary>What a profiled replay times, made for the first one.</summary>
+    private readonly Lazy<ProfiledWork[]> profiled;
     private readonly PlanMemory memory;
 
     /// <summary>The class of <see cref="ServedTensors"/> of each launch; empty where the plan only ever runs whole.</summary>
@@ -27,13 +28,12 @@ internal sealed class Plan : IDisposable
     private bool whole = true;
 
     private Plan(
-        Device device, Launch[] launches, string[] operators, NodeCost[] costs, PlanMemory memory, int[] classes, ServedTensors? served)
+        Device device, Launch[] launches, IReadOnlyList<NodeLaunches> nodes, PlanMemory memory, int[] classes, ServedTensors? served)
     {
         this.device = device;
         this.launches = launches;
         recording = device.Record(launches, memory.Buffers);
-        this.operators = operators;
-        this.costs = costs;
+        profiled = new Lazy<ProfiledWork[]>(() => [.. nodes.SelectMany(node => ProfiledWork.Of(node, launches))]);
         this.memory = memory;
         this.classes = classes;
         this.served = served;
@@ -42,6 +42,9 @@ internal sealed class Plan : IDisposable
 
     /// <summary>Number of launches of one replay.</summary>
     public int Launches => launches.Length;
+
+    /// <summary>What one replay runs, in its order, with what it costs.</summary>
+    public IReadOnlyList<ProfiledWork> Work => profiled.Value;
 
     /// <summary>Binds a layout's launches to an arena of at least <see cref="PlanLayout.ArenaBytes"/> bytes.</summary>
     /// <param name="tensors">The trainable tensors of which replays may serve a part (<see cref="ActiveSet"/>); null: every replay runs the
@@ -55,8 +58,7 @@ internal sealed class Plan : IDisposable
 
         var memory = new PlanMemory(layout, arena);
         var launches = new List<Launch>();
-        var operators = new List<string>();
-        var costs = new List<NodeCost>();
+        var nodes = new List<NodeLaunches>();
         var classes = new List<int>();
         ServedTensors? served = tensors is null ? null : new ServedTensors(layout, tensors);
         try
@@ -66,27 +68,18 @@ internal sealed class Plan : IDisposable
                 for (int i = 0; i < layout.Nodes.Count; i++)
                 {
                     Node node = layout.Nodes[i];
+                    int before = launches.Count;
                     node.Operator.Lower(new Lowering(device, node, memory, launches));
                     if (served is not null)
                     {
-                        classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - operators.Count));
+                        classes.AddRange(Enumerable.Repeat(served.ClassOfNode(i), launches.Count - before));
                     }
 
-                    if (launches.Count > operators.Count)
-                    {
-                        costs.Add(NodeCost.Of(node));
-                        costs.AddRange(Enumerable.Repeat(default(NodeCost), launches.Count - costs.Count));
-                    }
-
-                    string? library = launches.Skip(operators.Count)
-                        .Select(launch => launch.Library).FirstOrDefault(name => name is not null);
-                    operators.AddRange(
-                        Enumerable.Repeat(
-                            library is null ? node.Operator.Name : $"{node.Operator.Name} {library}", launches.Count - operators.Count));
+                    nodes.Add(new NodeLaunches(node, before, launches.Count));
                 }
             }
 
-            return new Plan(device, [.. launches], [.. operators], [.. costs], memory, [.. classes], served);
+            return new Plan(device, [.. launches], nodes, memory, [.. classes], served);
         }
         catch
         {
@@ -110,17 +103,15 @@ internal sealed class Plan : IDisposable
         }
 
         device.Synchronize();
-        for (int i = 0; i < launches.Length; i++)
+        foreach (ProfiledWork work in Work)
         {
-            if (!Runs(i, active))
+            if (Runs(work.Launch, active))
             {
-                continue;
+                long start = Stopwatch.GetTimestamp();
+                recording.Replay(work.Launch, work.Part);
+                device.Synchronize();
+                profile.Add(work, Stopwatch.GetElapsedTime(start));
             }
-
-            long start = Stopwatch.GetTimestamp();
-            recording.Replay(i);
-            device.Synchronize();
-            profile.Add(operators[i], Stopwatch.GetElapsedTime(start), costs[i]);
         }
     }
 
@@ -175,52 +166,6 @@ internal sealed class Plan : IDisposable
     }
 
     private bool Runs(int launch, ActiveSet? active) => active is null || classes[launch] < 0 || marked[classes[launch]];
-}
-
-/// <summary>
-/// What a node cannot do without: bytes to move, and operations of its matrix products. Of a node of several launches the first counts for
-/// all.
-/// </summary>
-internal readonly record struct NodeCost(long Bytes, double Operations)
-{
-    internal static NodeCost Of(Node node) => new(node.Operator.MovedBytes(node), node.Operator.ProductOperations(node));
-
-    public static NodeCost operator +(NodeCost a, NodeCost b) => new(a.Bytes + b.Bytes, a.Operations + b.Operations);
-}
-
-/// <summary>One operator's part of a profile.</summary>
-/// <param name="Calls">Its launches.</param>
-/// <param name="Time">The time of these, each by itself.</param>
-/// <param name="Cost">What they cannot do without.</param>
-internal sealed record OperatorProfile(string Operator, long Calls, TimeSpan Time, NodeCost Cost);
-
-/// <summary>Time by operator over profiled replays, of several threads too.</summary>
-internal sealed class Profile
-{
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, OperatorProfile> operators = [];
-
-    /// <summary>The operators, the longest first.</summary>
-    public IReadOnlyList<OperatorProfile> Rows
-    {
-        get
-        {
-            lock (gate)
-            {
-                return [.. operators.Values.OrderByDescending(row => row.Time)];
-            }
-        }
-    }
-
-    /// <summary>Adds one launch of an operator.</summary>
-    public void Add(string @operator, TimeSpan time, NodeCost cost)
-    {
-        lock (gate)
-        {
-            OperatorProfile sum = operators.GetValueOrDefault(@operator) ?? new OperatorProfile(@operator, 0, TimeSpan.Zero, default);
-            operators[@operator] = sum with { Calls = sum.Calls + 1, Time = sum.Time + time, Cost = sum.Cost + cost };
-        }
-    }
 }
 
 /// <summary>Resolves a plan's tensors to memory while its launches are bound.</summary>

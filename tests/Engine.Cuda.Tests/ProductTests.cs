@@ -167,6 +167,28 @@ public sealed class ProductTests : FakeDriverTests
             "needs 400 elements of workspace", Assert.Throws<ArgumentException>(() => operands.Bind(withWorkspace: false)).Message);
     }
 
+    /// <summary>A of 20 x 35 is rounded to 16 bits, multiplied with 35 x 24, and a kernel makes the error function's GELU.</summary>
+    [FakeDriverFact]
+    public void A_product_says_what_each_of_its_parts_moves_and_computes()
+    {
+        using CudaDevice device = FakeDriver.OpenVendor();
+        var shape = new MatMulShape(20, 24, 35, MatMulLayout.NN)
+        {
+            Products = ElementType.BFloat16,
+            StrideA = 50,
+            Activation = ActivationKind.GeluErf,
+        };
+        using var operands = new ProductCase(device, shape, bias: true, residual: true);
+        using Launch launch = operands.Bind();
+        Assert.Equal(
+            [
+                ("MatMulVendor_Round", new WorkCost(20 * 35 * (4 + 2), 0)),
+                ("cublasLt_bf16", new WorkCost((2 * ((20 * 35) + (35 * 24))) + (4 * ((20 * 24) + 24)), 2 * 20 * 24 * 35)),
+                ("MatMulVendor_Finish", new WorkCost(3 * 4 * 20 * 24, 0)),
+            ],
+            launch.Parts.Select(part => (part.Name, part.Cost!.Value)));
+    }
+
     [FakeDriverFact]
     public void Products_that_the_library_does_not_serve_stay_ours()
     {

@@ -1,5 +1,6 @@
 // cublasLt for the driver of fake_cuda.c: it refuses what the documents of the real one do not allow, and computes the rest on that driver's memory, which is the host's. A long sum takes two nodes of a graph, as
-// the real one's may. Tests set it up through fake_lt_set, other processes through FAKE_CUBLASLT="version=130000".
+// the real one's may. Tests set it up through fake_lt_set, other processes through FAKE_CUBLASLT="version=130000"; with
+// "computes=0" products are checked and recorded, as that driver's kernels are, and leave memory as it is.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,7 +45,7 @@ typedef struct { algorithm chosen; size_t workspace; int status; float waves; in
 typedef struct { object product; layout a, b, c, d; uint64_t at[4]; float alpha, beta; } call;
 
 static long live[KINDS];
-static int version, has_gelu, has_algorithms, is_broken;
+static int version, has_gelu, has_algorithms, is_broken, computes;
 
 static int refuse(const char* function, const char* condition, int code)
 {
@@ -56,7 +57,7 @@ static int refuse(const char* function, const char* condition, int code)
 
 #define REQUIRE(condition, code) do { if (!(condition)) { return refuse(__func__, #condition, code); } } while (0)
 
-EXPORT void fake_lt_reset(void) { version = 120405, has_gelu = has_algorithms = 1, is_broken = 0; }
+EXPORT void fake_lt_reset(void) { version = 120405, has_gelu = has_algorithms = computes = 1, is_broken = 0; }
 
 EXPORT void fake_lt_set(const char* key, long value)
 {
@@ -64,6 +65,7 @@ EXPORT void fake_lt_set(const char* key, long value)
     else if (!strcmp(key, "gelu")) { has_gelu = (int)value; }
     else if (!strcmp(key, "algorithms")) { has_algorithms = (int)value; }
     else if (!strcmp(key, "broken")) { is_broken = (int)value; }
+    else if (!strcmp(key, "computes")) { computes = (int)value; }
     else { fprintf(stderr, "the fake cublasLt has no setting %s\n", key); abort(); }
 }
 
@@ -329,5 +331,5 @@ EXPORT int cublasLtMatmul(
         (int)it.c.leading, (int)it.d.leading, it.d.batch, (int)it.a.apart, (int)it.b.apart, (int)it.c.apart, (int)it.d.apart, *alpha, *beta, product->epilogue, c == d ? "" : " out-of-place");
     call* kept = malloc(sizeof *kept);
     *kept = it;
-    return fake_enqueue(stream, text, multiply, kept) ? EXECUTION_FAILED : SUCCESS;
+    return fake_enqueue(stream, text, computes ? multiply : nothing, kept) ? EXECUTION_FAILED : SUCCESS;
 }

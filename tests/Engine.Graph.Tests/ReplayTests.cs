@@ -69,7 +69,7 @@ public sealed class ReplayTests
         Assert.Equal(6, products.Calls);
         Assert.Equal(2 * 2 * ((5 * 8 * 3) + (5 * 3 * 7) + (7 * 5 * 3)), products.Cost.Operations);
         int forward = (4 * 5 * 8) + (2 * 3 * 8) + (4 * 5 * 3), onward = 4 * ((5 * 3) + (7 * 3) + (5 * 7)),
-            gradient = 4 * ((5 * 7) + (5 * 3) + (7 * 3));
+            gradient = 4 * ((5 * 7) + (5 * 3) + (2 * 7 * 3));
         Assert.Equal(2 * (forward + onward + gradient), products.Cost.Bytes);
     }
 
@@ -85,6 +85,14 @@ public sealed class ReplayTests
             Assert.Equal(plan.Launches, profile.Rows.Sum(row => row.Calls));
         });
         Assert.Contains(profile.Rows, row => row.Operator == "MatMul");
+
+        // Its kernels are the same calls and the same time.
+        foreach (OperatorProfile row in profile.Rows)
+        {
+            KernelProfile[] kernels = [.. profile.Kernels.Where(kernel => kernel.Operator == row.Operator)];
+            Assert.Equal((row.Calls, row.Time), (kernels.Sum(kernel => kernel.Calls), Sum(kernels.Select(kernel => kernel.Time))));
+        }
+
         Assert.Equal(profile.Rows.OrderByDescending(row => row.Time), profile.Rows);
     }
 
@@ -99,6 +107,8 @@ public sealed class ReplayTests
     }
 
     public static TheoryData<string> Devices => TestDevices.Names;
+
+    private static TimeSpan Sum(IEnumerable<TimeSpan> times) => times.Aggregate(TimeSpan.Zero, (sum, time) => sum + time);
 
     private static EncoderGraph Trained()
     {

@@ -25,6 +25,8 @@ internal sealed class ProbeOperator : Operator
 {
     public override string Name => "Probe";
 
+    public override long MovedBytes(Node node) => 2 * node.Outputs[1].Bytes;
+
     public override void Lower(Lowering lowering) => lowering.Emit(Elementwise.Copy(
         lowering.Device, lowering.Node.Outputs[1].Shape.Count, lowering.Input<float>(1), lowering.Output<float>(1)));
 

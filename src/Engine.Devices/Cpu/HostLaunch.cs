@@ -6,8 +6,8 @@ namespace Engine.Devices.Cpu;
 /// </summary>
 internal abstract class HostLaunch : Launch
 {
-    protected HostLaunch(CpuDevice device)
-        : base(device) => Device = device;
+    protected HostLaunch(CpuDevice device, WorkCost? cost = null)
+        : base(device, cost) => Device = device;
 
     protected CpuDevice Device { get; }
 
@@ -25,7 +25,7 @@ internal sealed class ManagedLaunch : HostLaunch, IHostBody
     private readonly int groups;
 
     public ManagedLaunch(CpuDevice device, KernelCall call)
-        : base(device)
+        : base(device, KernelBinding.Cost(call))
     {
         this.call = call;
         buffers = KernelBinding.Buffers(call);
@@ -33,6 +33,8 @@ internal sealed class ManagedLaunch : HostLaunch, IHostBody
     }
 
     public override string Name => call.Definition.Name;
+
+    internal override string Variant => KernelBinding.Text(call.Definition, call.Variant);
 
     public void Run(int piece, int worker)
     {

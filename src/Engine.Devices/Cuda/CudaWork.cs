@@ -27,6 +27,8 @@ internal sealed class CudaSequence(CudaDevice device, string name, string? libra
 
     public override string? Library => library;
 
+    internal override IReadOnlyList<Launch> Parts => launches;
+
     public IReadOnlyList<DeviceBuffer> Buffers { get; } = [.. launches.Cast<ICudaWork>().SelectMany(work => work.Buffers).Distinct()];
 
     public void CheckAlive() => Array.ForEach(works, work => work.CheckAlive());

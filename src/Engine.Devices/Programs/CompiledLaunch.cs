@@ -4,14 +4,18 @@ namespace Engine.Devices.Programs;
 /// <param name="device">The device it runs on.</param>
 /// <param name="program">The driver's program of the call's variant.</param>
 /// <param name="call">Kernel, arguments and shape.</param>
-internal abstract class CompiledLaunch(Device device, Task<nint> program, KernelCall call) : Launch(device)
+internal abstract class CompiledLaunch(Device device, Task<nint> program, KernelCall call)
+    : Launch(device, KernelBinding.Cost(call))
 {
+    private readonly KernelVariant variant = call.Variant;
     private readonly DeviceBuffer[] buffers = KernelBinding.Buffers(call);
 
     /// <summary>What the launch is made of; null once it is made.</summary>
     private volatile Pending? pending = new(program, call);
 
     public override string Name => Kernel.Name;
+
+    internal override string Variant => KernelBinding.Text(Kernel, variant);
 
     /// <summary>The distinct buffers that the launch is bound to.</summary>
     public IReadOnlyList<DeviceBuffer> Buffers => buffers;

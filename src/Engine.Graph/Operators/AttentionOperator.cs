@@ -14,16 +14,7 @@ internal sealed class AttentionOperator(AttentionShape shape) : Operator
     public override string Name => "Attention";
 
     /// <summary>Scores and weighted values, of segments as long as the shape's bounds.</summary>
-    public override double ProductOperations(Node node) => 2 * PairOperations(Settings);
-
-    /// <summary>Operations of one product over all pairs of a query and a key it sees.</summary>
-    internal static double PairOperations(AttentionShape shape)
-    {
-        double keys = Math.Min(shape.MaxKeyLength, (double)shape.KeyTokens);
-        double seen = shape.Causal ? (keys + 1) / 2 : keys;
-        double most = shape.Window == 0 ? keys : shape.Causal ? shape.Window : (2.0 * shape.Window) - 1;
-        return 2.0 * shape.QueryTokens * shape.Heads * shape.HeadSize * Math.Min(seen, most);
-    }
+    public override double ProductOperations(Node node) => 2 * Settings.PairOperations;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Attention.Forward(
         lowering.Device,
@@ -57,7 +48,7 @@ internal sealed class AttentionGradientOperator(AttentionShape shape) : Operator
     public override string Name => "AttentionGradient";
 
     /// <summary>Scores and the weights' gradients twice, by blocks of queries and of keys, then the gradients of q, k and v.</summary>
-    public override double ProductOperations(Node node) => 7 * AttentionOperator.PairOperations(shape);
+    public override double ProductOperations(Node node) => 7 * shape.PairOperations;
 
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Attention.BackwardWorkspace(device, shape);
 

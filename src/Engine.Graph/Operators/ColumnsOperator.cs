@@ -8,6 +8,8 @@ internal sealed class ColumnsOperator(int first) : Operator
 {
     public override string Name => "Columns";
 
+    public override long MovedBytes(Node node) => 2 * node.Outputs[0].Bytes;
+
     public override IReadOnlyList<int> RowInputs => [0];
 
     public override void Lower(Lowering lowering)
@@ -32,6 +34,9 @@ internal sealed class ColumnsOperator(int first) : Operator
 internal sealed class AddColumnsOperator(int first) : Operator
 {
     public override string Name => "AddColumns";
+
+    /// <summary>In place: y, and its columns there and back.</summary>
+    public override long MovedBytes(Node node) => 3 * node.Inputs[1].Bytes;
 
     public override int InPlaceInput => 0;
 

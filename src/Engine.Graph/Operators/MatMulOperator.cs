@@ -214,6 +214,13 @@ internal sealed class SumProductOperator : Operator
 
     public override bool HasEffects => true;
 
+    /// <summary>a, the columns of b, and the gradient there and back.</summary>
+    public override long MovedBytes(Node node)
+    {
+        Shape b = node.Inputs[1].Shape;
+        return node.Inputs[0].Bytes + (sizeof(float) * (long)b.Rows * (WindowB?.Count ?? b.Columns)) + (2 * node.Inputs[2].Bytes);
+    }
+
     public override double ProductOperations(Node node) =>
         2.0 * node.Inputs[0].Shape.Count * (WindowB?.Count ?? node.Inputs[1].Shape.Columns);
 

@@ -26,6 +26,10 @@ internal sealed class SegmentDotsOperator(SegmentTable table, bool xPacked, bool
 {
     public override string Name => "SegmentDots";
 
+    /// <summary>The segments' elements of each operand; a run may hold more.</summary>
+    public override long MovedBytes(Node node) =>
+        (sizeof(float) * (long)table.PackedCount * node.Inputs.Skip(1).Distinct().Count()) + node.Outputs[0].Bytes;
+
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Segments.Workspace(table);
 
     public override void Lower(Lowering lowering) => lowering.Emit(Segments.Dots(
@@ -45,6 +49,9 @@ internal sealed class AdaptiveNormsOperator(SegmentTable table, float eta) : Ope
 {
     public override string Name => "AdaptiveNorms";
 
+    /// <summary>The segments' elements of weights and gradients.</summary>
+    public override long MovedBytes(Node node) => (2 * sizeof(float) * (long)table.PackedCount) + node.Outputs[0].Bytes;
+
     public override long WorkspaceBytes(Device device, Node node) => sizeof(float) * Segments.Workspace(table);
 
     public override void Lower(Lowering lowering) => lowering.Emit(Segments.AdaptiveNorms(
@@ -59,6 +66,8 @@ internal sealed class SegmentMapOperator(SegmentTable table, SegmentMap map, flo
     : Operator
 {
     public override string Name => $"Segment{map}";
+
+    public override long MovedBytes(Node node) => Segments.MapBytes(table, map);
 
     public override bool HasEffects => true;
 

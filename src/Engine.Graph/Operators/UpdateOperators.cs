@@ -88,6 +88,9 @@ internal sealed class AdamWOperator(AdamWSettings settings) : Operator
 
     public override bool HasEffects => true;
 
+    /// <summary>The gradient, and parameters and both averages there and back.</summary>
+    public override long MovedBytes(Node node) => 7 * node.Inputs[0].Bytes;
+
     public override void Lower(Lowering lowering) => lowering.Emit(AdamW.Step(
         lowering.Device,
         lowering.Node.Inputs[0].Shape.Count,
@@ -110,6 +113,9 @@ internal sealed class SgdOperator(double weightDecay, double learningRateRatio) 
     public override string Name => "Sgd";
 
     public override bool HasEffects => true;
+
+    /// <summary>The gradient, and parameters there and back.</summary>
+    public override long MovedBytes(Node node) => 3 * node.Inputs[0].Bytes;
 
     public override void Lower(Lowering lowering) => lowering.Emit(Sgd.Step(
         lowering.Device,

@@ -29,7 +29,8 @@ public static class Elementwise
             return new BinaryHost<AddScaledMap>("Elementwise_AddScaled", cpu, count, new AddScaledMap(factor), x, y, y);
         }
 
-        return ElementwiseKernels.AddScaledKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count);
+        return ElementwiseKernels.AddScaledKernel.Bind(device, LaunchShapes.Elements(device, count), x, y, factor, count)
+            .AlsoMoves(sizeof(float) * count);
     }
 
     /// <summary>
@@ -51,7 +52,8 @@ public static class Elementwise
         }
 
         return ElementwiseKernels.MixKernel.Bind(
-            device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count);
+            device, LaunchShapes.Elements(device, count), scalars, finite, x, y, factor, slot, blends, count)
+            .AlsoMoves(sizeof(float) * count);
     }
 
     /// <summary>
@@ -70,7 +72,8 @@ public static class Elementwise
             return new MoveHost(cpu, count, slot, scalars, factor, x, y);
         }
 
-        return ElementwiseKernels.MoveKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, factor, x, y, slot, count);
+        return ElementwiseKernels.MoveKernel.Bind(device, LaunchShapes.Elements(device, count), scalars, factor, x, y, slot, count)
+            .AlsoMoves(2 * sizeof(float) * count);
     }
 
     /// <summary>y += a * b.</summary>
@@ -84,7 +87,8 @@ public static class Elementwise
             return new AddProductHost(cpu, count, a, b, y);
         }
 
-        return ElementwiseKernels.AddProductKernel.Bind(device, LaunchShapes.Elements(device, count), a, b, y, count);
+        return ElementwiseKernels.AddProductKernel.Bind(device, LaunchShapes.Elements(device, count), a, b, y, count)
+            .AlsoMoves(sizeof(float) * count);
     }
 
     /// <summary>
@@ -102,7 +106,8 @@ public static class Elementwise
         }
 
         return ElementwiseKernels.WindowKernel.Bind(
-            device, LaunchShapes.Elements(device, (long)rows * columns), x, y, columns, strideX, strideY, adds, (long)rows * columns);
+            device, LaunchShapes.Elements(device, (long)rows * columns), x, y, columns, strideX, strideY, adds, (long)rows * columns)
+            .Moves((adds ? 3 : 2) * sizeof(float) * (long)rows * columns);
     }
 
     /// <summary>

@@ -47,6 +47,20 @@ public sealed record AttentionShape(
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
+    /// <summary>
+    /// Operations of one product over all pairs of a query and a key that it sees, of segments as long as the bounds, 2 for a multiply-add.
+    /// </summary>
+    internal double PairOperations
+    {
+        get
+        {
+            double keys = Math.Min(MaxKeyLength, (double)KeyTokens);
+            double seen = Causal ? (keys + 1) / 2 : keys;
+            double most = Window == 0 ? keys : Causal ? Window : (2.0 * Window) - 1;
+            return 2.0 * QueryTokens * Heads * HeadSize * Math.Min(seen, most);
+        }
+    }
+
     /// <summary>Elements of q and output.</summary>
     internal long QueryElements => (long)QueryTokens * Heads * HeadSize;
 

@@ -22,7 +22,9 @@ public static class Embeddings
             where TStored : unmanaged => device is CpuDevice { Features.HostVectors: true } cpu
                 ? new EmbeddingForwardHost<TStored>(cpu, tokens, columns, stored, ids, y, accumulate)
                 : EmbeddingsKernels.ForwardKernel.Bind(
-                    device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), stored, ids, y, columns, accumulate);
+                    device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), stored, ids, y, columns, accumulate)
+                    .Moves(
+                        (long)tokens * (sizeof(int) + (columns * (table.Type.SizeInBytes() + ((accumulate ? 2L : 1L) * sizeof(float))))));
     }
 
     /// <summary>
@@ -42,6 +44,7 @@ public static class Embeddings
         }
 
         return EmbeddingsKernels.GradientKernel.Bind(
-            device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId);
+            device, new LaunchShape(tokens, LaunchShapes.RowGroup(device, columns)), ids, dy, dTable, tokens, columns, paddingId)
+            .Moves((long)tokens * (sizeof(int) + (3L * columns * sizeof(float))));
     }
 }

@@ -28,7 +28,8 @@ public static class Softmax
         return device is CpuDevice { Features.HostVectors: true } cpu
             ? new SoftmaxGradientHost(cpu, rows, columns, temperature, scale, adds, y, dy, dx)
             : SoftmaxKernels.BackwardKernel.Bind(
-                device, LaunchShapes.Elements(device, rows), y, dy, dx, rows, columns, temperature, scale, adds);
+                device, LaunchShapes.Elements(device, rows), y, dy, dx, rows, columns, temperature, scale, adds)
+                .AlsoMoves(adds ? sizeof(float) * (long)rows * columns : 0);
     }
 }
 

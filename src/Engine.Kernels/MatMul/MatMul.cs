@@ -79,6 +79,9 @@ public sealed record MatMulShape(int M, int N, int K, MatMulLayout Layout)
     /// </summary>
     public ElementType Products { get; init; } = ElementType.Float32;
 
+    /// <summary>Operations of all products, 2 for a multiply-add.</summary>
+    internal double Operations => 2.0 * Batch * M * N * K;
+
     /// <summary>Columns of A as it is stored.</summary>
     internal int ColumnsA => Layout == MatMulLayout.TN ? M : K;
 
@@ -142,7 +145,7 @@ public static class MatMul
 
         if (shape.Products != ElementType.Float32)
         {
-            return MatMulMatrixUnits.Bind(device, shape, views);
+            return Costed(MatMulMatrixUnits.Bind(device, shape, views));
         }
 
         if (device is CpuDevice { Features.HostVectors: true } cpu)
@@ -150,6 +153,9 @@ public static class MatMul
             return MatMulHost.Create(cpu, shape, MatMulOperands.Of(shape, views), new MatMulEpilogue(shape, views));
         }
 
-        return MatMulThinGroups.Fits(shape) ? MatMulThinGroups.Bind(device, shape, views) : MatMulGroups.Bind(device, shape, views);
+        return Costed(
+            MatMulThinGroups.Fits(shape) ? MatMulThinGroups.Bind(device, shape, views) : MatMulGroups.Bind(device, shape, views));
+
+        Launch Costed(Launch launch) => launch.Moves(views.Bytes(shape)).Computes(shape.Operations);
     }
 }

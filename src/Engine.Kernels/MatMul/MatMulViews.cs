@@ -9,6 +9,18 @@ internal readonly record struct MatMulViews(
     BufferView<float>? Residual,
     BufferView<float>? Preactivation)
 {
+    /// <summary>Bytes of what the shape takes of each: an operand that all products share once, C twice where it is added to.</summary>
+    public long Bytes(MatMulShape shape)
+    {
+        int results = (shape.Beta == 1f ? 2 : 1) + (Residual is null ? 0 : 1) + (Preactivation is null ? 0 : 1);
+        return (sizeof(float)
+                * ((Matrices(shape.BatchStrideA) * shape.M * shape.K) + ((long)results * shape.Batch * shape.M * shape.N)
+                    + (Bias is null ? 0 : shape.N)))
+            + (Matrices(shape.BatchStrideB) * shape.N * shape.K * B.Type.SizeInBytes());
+
+        long Matrices(long stride) => stride == 0 ? Math.Min(1, shape.Batch) : shape.Batch;
+    }
+
     /// <exception cref="ArgumentException">The shape makes no sense, or a buffer is too short for it.</exception>
     public void Check(MatMulShape shape)
     {

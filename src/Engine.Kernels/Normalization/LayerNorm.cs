@@ -96,13 +96,13 @@ public static class LayerNorm
             LayerNormKernels.ParameterGradientChunksKernel.Bind(
                 device, columnItems with { GroupsY = chunks }, x, mean, inverseDeviation, dy, workspace, rows, columns,
                 LaunchShapes.RowsPerChunk),
-            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(0, sums), dWeight, chunks, columns),
+            Reductions.AddChunks(device, columnItems, workspace.Slice(0, sums), dWeight, chunks, columns),
         ];
         return dBias is not { } ofBias
             ? ofWeight
             : [
                 .. ofWeight,
-                ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace.Slice(sums, sums), ofBias, chunks, columns),
+                Reductions.AddChunks(device, columnItems, workspace.Slice(sums, sums), ofBias, chunks, columns),
             ];
     }
 }

@@ -77,7 +77,7 @@ public static class RmsNorm
         [
             RmsNormKernels.ParameterGradientChunksKernel.Bind(
                 device, columnItems with { GroupsY = chunks }, x, inverseRms, dy, workspace, rows, columns, LaunchShapes.RowsPerChunk),
-            ReductionsKernels.AddChunksKernel.Bind(
+            Reductions.AddChunks(
                 device, columnItems, workspace.Slice(0, (long)chunks * columns), dWeight, chunks, columns),
         ];
     }

@@ -42,7 +42,7 @@ internal static class AdamW
             Epsilon = (float)epsilon,
             WeightDecay = (float)weightDecay,
             LearningRateRatio = (float)learningRateRatio,
-        });
+        }).AlsoMoves(3 * sizeof(float) * count);
     }
 }
 

@@ -28,7 +28,8 @@ internal static class Sgd
 
         return SgdKernels.StepKernel.Bind(
             device, LaunchShapes.Elements(device, count), parameters, gradients, scalars, clip, (float)weightDecay,
-            (float)learningRateRatio, count);
+            (float)learningRateRatio, count)
+            .AlsoMoves(sizeof(float) * count);
     }
 }
 

@@ -86,6 +86,7 @@ internal static class Noise
 
         int groupSize = LaunchShapes.RowGroup(device, rank);
         return NoiseKernels.FlatDeviationKernel.Bind(
-            device, new LaunchShape(rows, groupSize), aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize);
+            device, new LaunchShape(rows, groupSize), aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize)
+            .AlsoMoves(sizeof(float) * (long)rows);
     }
 }

@@ -111,8 +111,8 @@ internal static class Reductions
         return
         [
             ReductionsKernels.ColumnSumChunksKernel.Bind(
-                device, columnItems with { GroupsY = chunks }, x, workspace, rows, columns, LaunchShapes.RowsPerChunk),
-            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
+                device, columnItems with { GroupsY = chunks }, x, workspace.Slice(0, (long)chunks * columns), rows, columns, LaunchShapes.RowsPerChunk),
+            AddChunks(device, columnItems, workspace.Slice(0, (long)chunks * columns), result, chunks, columns),
         ];
     }
 
@@ -136,9 +136,14 @@ internal static class Reductions
         [
             ReductionsKernels.ColumnDotChunksKernel.Bind(
                 device, columnItems with { GroupsY = chunks }, x, y, workspace, rows, columns, LaunchShapes.RowsPerChunk),
-            ReductionsKernels.AddChunksKernel.Bind(device, columnItems, workspace, result, chunks, columns),
+            AddChunks(device, columnItems, workspace.Slice(0, (long)chunks * columns), result, chunks, columns),
         ];
     }
+
+    /// <summary>result[j] += the sum over the chunks' sums, workspace [chunks, columns]: the second launch of sums over columns.</summary>
+    internal static Launch AddChunks(
+        Device device, LaunchShape items, BufferView<float> workspace, BufferView<float> result, int chunks, int columns) =>
+        ReductionsKernels.AddChunksKernel.Bind(device, items, workspace, result, chunks, columns).AlsoMoves(sizeof(float) * (long)columns);
 
     private static int SquaredNormGroups(long count) =>
         checked((int)((count + (LaunchShapes.TermsPerItem * LaunchShapes.SingleGroup) - 1)

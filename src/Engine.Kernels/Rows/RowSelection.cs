@@ -16,7 +16,8 @@ internal static class RowSelection
         }
 
         return RowSelectionKernels.GatherKernel.Bind(
-            device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns);
+            device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, y, columns)
+            .Moves((long)count * (sizeof(int) + (2L * columns * sizeof(float))));
     }
 
     /// <summary>
@@ -41,7 +42,8 @@ internal static class RowSelection
             return device is CpuDevice { Features.HostVectors: true } cpu
                 ? new WriteRowsHost<TStored>(cpu, count, columns, x, index, stored)
                 : RowSelectionKernels.WriteKernel.Bind(
-                    device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, stored, columns);
+                    device, new LaunchShape(count, LaunchShapes.RowGroup(device, columns)), x, index, stored, columns)
+                    .Moves((long)count * (sizeof(int) + ((long)columns * (sizeof(float) + y.Type.SizeInBytes()))));
         }
     }
 
@@ -55,7 +57,8 @@ internal static class RowSelection
         return device is CpuDevice { Features.HostVectors: true } cpu
             ? new GatherColumnsHost(cpu, rows, columns, count, x, index, y)
             : RowSelectionKernels.GatherColumnsKernel.Bind(
-                device, new LaunchShape(rows, LaunchShapes.RowGroup(device, count)), x, index, y, columns, count);
+                device, new LaunchShape(rows, LaunchShapes.RowGroup(device, count)), x, index, y, columns, count)
+                .Moves((long)count * (sizeof(int) + (2L * rows * sizeof(float))));
     }
 
     /// <summary>dx = 0, then dx[index[i]] = dy[i]; the indices other than -1 are distinct; dx [rows, columns].</summary>

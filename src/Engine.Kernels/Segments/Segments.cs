@@ -53,7 +53,8 @@ internal static class Segments
         [
             SegmentsKernels.DotChunksKernel.Bind(
                 device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, x, y, workspace, table.SegmentCount, xPacked,
-                yPacked, LaunchShapes.SingleGroup),
+                yPacked, LaunchShapes.SingleGroup)
+                .Moves(ChunkBytes(table, x.Buffer == y.Buffer && x.ByteOffset == y.ByteOffset ? 1 : 2)),
             SegmentsKernels.TotalsKernel.Bind(
                 device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
         ];
@@ -80,11 +81,24 @@ internal static class Segments
         [
             SegmentsKernels.AdaptiveNormChunksKernel.Bind(
                 device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, w, g, workspace, table.SegmentCount,
-                eta, LaunchShapes.SingleGroup),
+                eta, LaunchShapes.SingleGroup)
+                .Moves(ChunkBytes(table, 2)),
             SegmentsKernels.TotalsKernel.Bind(
                 device, LaunchShapes.Elements(device, table.SegmentCount), words, workspace, result, table.SegmentCount),
         ];
     }
+
+    /// <summary>Bytes of the segments' elements that a map reads and writes: those of the operands that it uses, twice where both.</summary>
+    internal static long MapBytes(SegmentTable table, SegmentMap map) => sizeof(float) * (long)table.PackedCount * map switch
+    {
+        SegmentMap.Perturb or SegmentMap.PerturbAdaptive => 4,
+        SegmentMap.Combine or SegmentMap.AddPacked => 3,
+        _ => 2,
+    };
+
+    /// <summary>What the sums of chunks read of the table and of this many operands, and the sums.</summary>
+    private static long ChunkBytes(SegmentTable table, long operands) =>
+        sizeof(float) * ((operands * table.PackedCount) + table.Chunks.Length + table.WordCount);
 
     /// <summary>
     /// What <paramref name="map"/> says, for every element of every segment. factors [segments]; operands that the map does not read may be
@@ -128,6 +142,7 @@ internal static class Segments
 
         return SegmentsKernels.MapKernel.Bind(
             device, new LaunchShape(table.Chunks.Length, LaunchShapes.SingleGroup), words, factors, run, packed, gradient,
-            table.SegmentCount, eta, map);
+            table.SegmentCount, eta, map)
+            .Moves(MapBytes(table, map) + (sizeof(float) * ((long)table.SegmentCount + table.WordCount)));
     }
 }

@@ -79,6 +79,9 @@ internal sealed class OperatorRun : IDisposable
 
     public int Launches => plan.Launches;
 
+    /// <summary>What the plan runs, with its costs.</summary>
+    public IReadOnlyList<ProfiledWork> Work => plan.Work;
+
     public void Replay()
     {
         plan.Replay();

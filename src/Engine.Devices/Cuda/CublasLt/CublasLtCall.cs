@@ -47,6 +47,22 @@ internal sealed record CublasLtCall
     /// <summary>Receives what GELU was applied to, laid out as D; null where nobody reads it.</summary>
     public BufferView<float>? Preactivation { get; init; }
 
+    /// <summary>Every matrix once, and the operations of the products.</summary>
+    public WorkCost Cost
+    {
+        get
+        {
+            long results = sizeof(float) * (long)Batch * D.Rows * D.Columns;
+            int passes = 1 + (Beta == 0f ? 0 : 1) + (Preactivation is null ? 0 : 1);
+            return new WorkCost(
+                Bytes(A) + Bytes(B) + (passes * results) + (Bias is null ? 0 : sizeof(float) * (long)D.Columns),
+                2.0 * Batch * A.Rows * A.Columns * D.Columns);
+
+            long Bytes(CublasLtMatrix matrix) =>
+                (matrix.BatchStride == 0 ? 1 : Batch) * (long)matrix.Rows * matrix.Columns * matrix.Type.SizeInBytes();
+        }
+    }
+
     /// <summary>Whether GELU's input can be kept in rows so far apart: what the library's documents ask for.</summary>
     public static bool KeepsPreactivation(long stride, int batch, long batchStride) =>
         stride % 8 == 0 && (batch == 1 || batchStride % 8 == 0);

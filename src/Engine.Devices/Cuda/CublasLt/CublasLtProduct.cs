@@ -27,7 +27,7 @@ internal sealed unsafe class CublasLtProduct : Launch, ICudaWork
     private Constants* constants;
 
     private CublasLtProduct(CudaDevice device, CublasLtHandle library, CublasLtCall call)
-        : base(device)
+        : base(device, call.Cost)
     {
         this.device = device;
         this.library = library;

@@ -20,12 +20,14 @@ internal static partial class AttentionBackwardGroups
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
+                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                .Computes(3 * shape.PairOperations),
             KeysKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, GroupTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
+                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                .Computes(4 * shape.PairOperations),
         ];
     }
 

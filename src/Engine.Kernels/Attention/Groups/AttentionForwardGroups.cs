@@ -12,7 +12,8 @@ internal static partial class AttentionForwardGroups
                 GroupTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f,
-            shape.Window, AttentionMask.CapBits(shape.SoftCap));
+            shape.Window, AttentionMask.CapBits(shape.SoftCap))
+            .Computes(2 * shape.PairOperations);
     }
 
     /// <summary>Columns of a result's row that one item holds.</summary>

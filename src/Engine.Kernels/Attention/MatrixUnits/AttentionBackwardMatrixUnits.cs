@@ -23,13 +23,15 @@ internal static partial class AttentionBackwardMatrixUnits
                     AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
+                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                .Computes(3 * shape.PairOperations),
             KeysKernel.Bind<TTile>(
                 device, new LaunchShape(
                     AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
                 AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap)),
+                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                .Computes(4 * shape.PairOperations),
         ];
 
     /// <summary>dq of a block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>

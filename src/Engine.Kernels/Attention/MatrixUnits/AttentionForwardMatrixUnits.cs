@@ -15,7 +15,8 @@ internal static partial class AttentionForwardMatrixUnits
             new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-            shape.Window, AttentionMask.CapBits(shape.SoftCap));
+            shape.Window, AttentionMask.CapBits(shape.SoftCap))
+            .Computes(2 * shape.PairOperations);
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
     [Kernel]

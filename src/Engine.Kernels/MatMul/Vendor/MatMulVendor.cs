@@ -118,14 +118,16 @@ internal static partial class MatMulVendor
             where TStored : unmanaged => RoundKernel.Bind(
                 device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), a, rounded, shape.K, shape.RowStrideA, shape.BatchStrideA,
                 RoundedStride(shape),
-                (long)shape.M * RoundedStride(shape));
+                (long)shape.M * RoundedStride(shape))
+                .Moves((long)shape.Batch * shape.M * shape.K * (sizeof(float) + shape.Products.SizeInBytes()));
     }
 
     /// <summary>C = activation(sums) + residual, all laid out as C; the sums may be C.</summary>
     internal static Launch Finishing(
         Device device, MatMulShape shape, BufferView<float> sums, BufferView<float>? residual, BufferView<float> c) => FinishKernel.Bind(
         device, new LaunchShape(shape.M, 1, shape.Batch, GroupSize), sums, residual ?? default, c, shape.N, shape.RowStrideC,
-        shape.BatchStrideC, shape.Activation);
+        shape.BatchStrideC, shape.Activation)
+        .Moves((residual is null ? 2 : 3) * sizeof(float) * (long)shape.Batch * shape.M * shape.N);
 
     /// <summary>y = x, rounded to y's type: a row by group x, a matrix by group z.</summary>
     [Kernel]
