@@ -9,7 +9,7 @@ using Engine.Devices.Cpu;
 // qwen-step, and the type of products on matrix units, for these and attention; --products own or vendor: what computes them on cuda, where
 // `engine` would choose. For methods: --methods NAME,NAME (all without it), --rounds N turns of each side (6). --operators, for methods and
 // decode-step: the time of each operator too.
-// step-model --without-times: on a driver that runs nothing.
+// step-model --without-times: on a driver that runs nothing; --steps TEXT: the steps with that in their name (qwen).
 // start [ENGINE.DLL] [--device DEVICE], kernel-code [FOLDER] and plans RUN.yaml ... stand alone.
 if (args is ["export-batches", var runFile, var target])
 {
@@ -73,7 +73,7 @@ if (args is ["plans", .. { Length: > 0 } runFiles])
 string[] known = [.. usual, "decode", "decode-step", "qwen-step", "step-model"];
 List<string> names = [.. args];
 string? id = Option("--device"), dtype = Option("--dtype"), library = Option("--products"), methodList = Option("--methods"),
-    roundCount = Option("--rounds");
+    roundCount = Option("--rounds"), steps = Option("--steps");
 bool operators = names.Remove("--operators"), uncounted = names.Remove("--without-times");
 if (names is ["start", .. { Count: <= 1 } engines] && id != "")
 {
@@ -134,7 +134,7 @@ foreach (string name in names)
             QwenStepBench.Run(device, type!.Value);
             break;
         case "step-model":
-            StepModelBench.Run(device, measured: !uncounted);
+            StepModelBench.Run(device, measured: !uncounted, steps);
             break;
         case "attention-bounds":
             AttentionBoundBench.Run(device);

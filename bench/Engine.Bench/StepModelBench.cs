@@ -25,39 +25,44 @@ internal static class StepModelBench
     /// <summary>What a node of a graph takes that does nothing: a guess, until a card tells.</summary>
     private const double LaunchSeconds = 1.5e-6;
 
-    public static void Run(Device device, bool measured)
+    /// <param name="measured">Whether the device's times mean something.</param>
+    /// <param name="only">What the name of a step has to hold; null: all steps.</param>
+    public static void Run(Device device, bool measured, string? only)
     {
         foreach (string method in (string[])[Plain.MethodName, FlatLora.MethodName, LoraSam.MethodName])
         {
-            using TransformerModel model = TrainingBench.Model();
-            Step($"roberta-base 8x128 r8, float32, {method}", model, TrainingBench.Batch(), method);
+            Step($"roberta-base 8x128 r8, float32, {method}", TrainingBench.Model, _ => TrainingBench.Batch(), method);
         }
 
         foreach (string method in (string[])[Plain.MethodName, Sam.MethodName])
         {
-            using TransformerModel model = TrainingBench.WholeModel();
-            Step($"roberta-base 8x128 in full, float32, {method}", model, TrainingBench.Batch(), method);
+            Step($"roberta-base 8x128 in full, float32, {method}", TrainingBench.WholeModel, _ => TrainingBench.Batch(), method);
         }
 
         if (device.Features.MatrixUnits)
         {
-            using TransformerModel model = QwenStepBench.Model(ElementType.BFloat16, ElementType.BFloat16);
-            Step("qwen2.5-0.5b 512 tokens r8, bfloat16", model, QwenStepBench.Batch(model.Architecture), Plain.MethodName);
+            Step(
+                "qwen2.5-0.5b 512 tokens r8, bfloat16", () => QwenStepBench.Model(ElementType.BFloat16, ElementType.BFloat16),
+                model => QwenStepBench.Batch(model.Architecture), Plain.MethodName);
         }
 
-        using (TransformerModel model = DecodeStepBench.Model(device, ElementType.BFloat16))
-        using (DecodingRunner runner = DecodeStepBench.Prepared(device, model, out Action token))
+        const string decoding = "qwen2.5-0.5b, a token, bfloat16 weights";
+        if (Wanted(decoding))
         {
-            token();
-            runner.Profile = new Profile();
-            token();
-            Profile profile = runner.Profile;
-            runner.Profile = null;
-            Report(device, "qwen2.5-0.5b, a token, bfloat16 weights", profile, measured ? Seconds(token) : null);
+            Token(device, decoding, measured);
         }
 
-        void Step(string size, TransformerModel model, RaggedBatch batch, string method)
+        bool Wanted(string size) => only is null || size.Contains(only, StringComparison.Ordinal);
+
+        void Step(string size, Func<TransformerModel> made, Func<TransformerModel, RaggedBatch> batchOf, string method)
         {
+            if (!Wanted(size))
+            {
+                return;
+            }
+
+            using TransformerModel model = made();
+            RaggedBatch batch = batchOf(model);
             using TrainingSession session = TrainingBench.Started(device, model, batch, method);
             session.Profile = new Profile();
             session.Step([batch], 1e-3, "benchmark");
@@ -65,6 +70,18 @@ internal static class StepModelBench
             session.Profile = null;
             Report(device, size, profile, measured ? TrainingBench.Seconds(session, batch) : null);
         }
+    }
+
+    private static void Token(Device device, string size, bool measured)
+    {
+        using TransformerModel model = DecodeStepBench.Model(device, ElementType.BFloat16);
+        using DecodingRunner runner = DecodeStepBench.Prepared(device, model, out Action token);
+        token();
+        runner.Profile = new Profile();
+        token();
+        Profile profile = runner.Profile;
+        runner.Profile = null;
+        Report(device, size, profile, measured ? Seconds(token) : null);
     }
 
     private static double Seconds(Action action)

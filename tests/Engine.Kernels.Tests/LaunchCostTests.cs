@@ -2,7 +2,7 @@ using Engine.Devices;
 
 namespace Engine.Kernels.Tests;
 
-/// <summary>What launches say that they move and compute, counted by hand. Nothing runs here: any device that has kernels would do.</summary>
+/// <summary>What launches say that they move and compute, counted by hand. Nothing runs: any device that has kernels would do.</summary>
 public sealed class LaunchCostTests
 {
     private const int Rows = 5;

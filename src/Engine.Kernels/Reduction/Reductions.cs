@@ -111,7 +111,8 @@ internal static class Reductions
         return
         [
             ReductionsKernels.ColumnSumChunksKernel.Bind(
-                device, columnItems with { GroupsY = chunks }, x, workspace.Slice(0, (long)chunks * columns), rows, columns, LaunchShapes.RowsPerChunk),
+                device, columnItems with { GroupsY = chunks }, x, workspace.Slice(0, (long)chunks * columns), rows, columns,
+                LaunchShapes.RowsPerChunk),
             AddChunks(device, columnItems, workspace.Slice(0, (long)chunks * columns), result, chunks, columns),
         ];
     }

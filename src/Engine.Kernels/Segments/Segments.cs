@@ -88,7 +88,7 @@ internal static class Segments
         ];
     }
 
-    /// <summary>Bytes of the segments' elements that a map reads and writes: those of the operands that it uses, twice where both.</summary>
+    /// <summary>Bytes of the segments' elements that a map reads and writes.</summary>
     internal static long MapBytes(SegmentTable table, SegmentMap map) => sizeof(float) * (long)table.PackedCount * map switch
     {
         SegmentMap.Perturb or SegmentMap.PerturbAdaptive => 4,
