@@ -11,6 +11,8 @@ public sealed class DeviceCatalogTests
         new("OpenCL", "The OpenCL loader", ["libengine-absent-opencl.so.1"], "Install it.");
     private static readonly DriverLibrary AbsentCuda = new("cuda", "The CUDA driver", ["libengine-absent-cuda.so.1"], "Install that.");
 
+    private static readonly DeviceProvider[] Absent = [new CpuProvider(), new OpenClProvider(AbsentOpenCl), new CudaProvider(AbsentCuda)];
+
     public static TheoryData<string> OpenCl => TestDevices.OpenCl;
 
     [Fact]
@@ -85,7 +87,7 @@ public sealed class DeviceCatalogTests
     [Fact]
     public void Missing_libraries_are_reasons_in_the_list_and_the_cpu_is_still_there()
     {
-        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(AbsentOpenCl, AbsentCuda);
+        IReadOnlyList<DeviceListing> listings = DeviceCatalog.List(Absent);
         Assert.Single(listings[0].Devices);
         Assert.Empty(listings[1].Devices);
         Assert.Equal("The OpenCL loader is missing: libengine-absent-opencl.so.1 could not be loaded. Install it.", listings[1].Problem);
@@ -100,7 +102,7 @@ public sealed class DeviceCatalogTests
     [InlineData("cuda:1", "The CUDA driver is missing")]
     public void A_device_whose_library_is_missing_is_an_error_and_not_another_device(string id, string reason)
     {
-        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, AbsentOpenCl, AbsentCuda));
+        var error = Assert.Throws<DeviceException>(() => DeviceCatalog.Open(id, Absent));
         Assert.Contains($"Device {id} cannot be opened. {reason}", error.Message);
         Assert.Contains("\n  cpu (managed", error.Message);
     }

@@ -106,8 +106,8 @@ public sealed class SampleTests
         JsonNode alone = await service.AskAsync("chat", Request(1));
         JsonNode[] together = await Task.WhenAll(service.AskAsync("chat", Request(2)), service.AskAsync("chat", Request(1)));
         using HttpResponseMessage pieces = await service.Client.PostAsJsonAsync("chat/stream", Request(1));
-        using HttpResponseMessage refused =
-            await service.Client.PostAsJsonAsync("chat", new { messages = new[] { new { role = "user", content = "one" } }, maxTokens = -1 });
+        using HttpResponseMessage refused = await service.Client.PostAsJsonAsync(
+            "chat", new { messages = new[] { new { role = "user", content = "one" } }, maxTokens = -1 });
 
         Assert.InRange(alone["tokens"]!.GetValue<int>(), 1, 12);
         Assert.Equal($"{alone}", $"{together[1]}");

@@ -341,10 +341,8 @@ public sealed class TransformerModel : IDisposable
         {
             string remedy = Tuning is Tuning.Full
                 ? $"Train an adapter (an {Setting.Section("adapter")}), or a smaller model"
-                : string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{factors:N0} of them are adapters' and {whole:N0} those of {Setting.Of("modules_to_save")}: lower r, or name fewer "
-                        + $"modules");
+                : FormattableString.Invariant(
+                    $"{factors:N0} of them are adapters' and {whole:N0} those of {Setting.Of("modules_to_save")}: lower r, or name fewer modules");
             throw new ArgumentException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Architecture.Name} would have {factors + whole:N0} trained numbers, and at most {TrainableParameters.LargestCount:N0} "
