@@ -35,6 +35,18 @@ internal sealed class AlignedText
     public (int Start, int End) PlaceOf(int start, int end) =>
         starts is null ? (shift + start, shift + end) : (starts[start], ends![end - 1]);
 
+    /// <summary>How many characters (code points) well-formed text has.</summary>
+    public static int CountCharacters(ReadOnlySpan<char> text)
+    {
+        int count = 0;
+        foreach (char unit in text)
+        {
+            count += char.IsLowSurrogate(unit) ? 0 : 1;
+        }
+
+        return count;
+    }
+
     /// <summary>A part of the text, with its places, that can be changed by itself.</summary>
     public AlignedText Slice(int start, int length) => new(Text.Substring(start, length), Tracks, shift + start)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -28,7 +27,7 @@ internal sealed class BpeModel : ITokenModel
     private readonly bool cutsBeforeBlanks;
     private readonly MergeTable merges;
     private readonly int unknown = Absent;
-    private readonly int[]? fallback;
+    private readonly ByteTokens? fallback;
 
     /// <summary>Ids of the characters of the basic plane.</summary>
     private readonly int[] characters = new int[0x10000];
@@ -63,8 +62,7 @@ internal sealed class BpeModel : ITokenModel
             && merges.All(merge => !merge.Right.StartsWith(BlankMark) || merge.Left.EndsWith(BlankMark));
         if (options.ByteFallback)
         {
-            fallback = [.. Enumerable.Range(0, 256).Select(value =>
-                vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out int id) ? id : Absent)];
+            fallback = new ByteTokens(vocabulary);
         }
     }
 
@@ -184,24 +182,14 @@ internal sealed class BpeModel : ITokenModel
 
     private bool TryAddBytes(ReadOnlySpan<char> character, int start, int end, MergeQueue word)
     {
-        if (fallback is null)
+        if (fallback?.Of(character) is not { } bytes)
         {
             return false;
         }
 
-        Span<byte> bytes = stackalloc byte[4];
-        bytes = bytes[..System.Text.Encoding.UTF8.GetBytes(character, bytes)];
-        foreach (byte value in bytes)
+        foreach (int id in bytes)
         {
-            if (fallback[value] == Absent)
-            {
-                return false;
-            }
-        }
-
-        foreach (byte value in bytes)
-        {
-            word.Add(fallback[value], start, end);
+            word.Add(id, start, end);
         }
 
         return true;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Engine.Tokenizers;
@@ -19,13 +18,11 @@ internal sealed class UnigramModel : ITokenModel
     /// <summary>By how much an unknown character is less probable than the least probable token (SentencePiece).</summary>
     private const double UnknownPenalty = 10;
 
-    private const int Absent = -1;
-
     private readonly double[] scores;
     private readonly double unknownScore;
     private readonly int unknown;
     private readonly TokenTrie trie;
-    private readonly int[]? fallback;
+    private readonly ByteTokens? fallback;
 
     /// <param name="vocabulary">Tokens and ids.</param>
     /// <param name="scores">The logarithm of each id's probability.</param>
@@ -37,7 +34,7 @@ internal sealed class UnigramModel : ITokenModel
         unknown = options.Unknown;
         unknownScore = scores.Min() - UnknownPenalty;
         trie = new TokenTrie(vocabulary);
-        fallback = options.ByteFallback ? BytesOf(vocabulary) : null;
+        fallback = options.ByteFallback ? new ByteTokens(vocabulary) : null;
     }
 
     public Vocabulary Vocabulary { get; }
@@ -54,13 +51,6 @@ internal sealed class UnigramModel : ITokenModel
         Search(piece, best);
         ReadBack(piece, best, tokens);
         scratch.Cache.Add(piece, 0, CollectionsMarshal.AsSpan(tokens)[first..]);
-    }
-
-    private static int[]? BytesOf(Vocabulary vocabulary)
-    {
-        int[] ids = [.. Enumerable.Range(0, 256).Select(value =>
-            vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out int id) ? id : Absent)];
-        return ids.All(id => id == Absent) ? null : ids;
     }
 
     /// <summary>Finds the best way to each place of a piece.</summary>
@@ -124,20 +114,15 @@ internal sealed class UnigramModel : ITokenModel
         if (Vocabulary.TryGetId(run, out int whole))
         {
             tokens.Add(new Token(whole, start, end));
-            return;
         }
-
-        if (fallback is not null)
+        else if (fallback?.Of(run) is { } bytes)
         {
-            byte[] bytes = System.Text.Encoding.UTF8.GetBytes(run.ToArray());
-            if (bytes.All(value => fallback[value] != Absent))
-            {
-                tokens.AddRange(bytes.Reverse().Select(value => new Token(fallback[value], start, end)));
-                return;
-            }
+            tokens.AddRange(bytes.Reverse().Select(id => new Token(id, start, end)));
         }
-
-        tokens.Add(new Token(unknown, start, end));
+        else
+        {
+            tokens.Add(new Token(unknown, start, end));
+        }
     }
 }
 

@@ -51,7 +51,7 @@ internal sealed class WordPieceModel : ITokenModel
         }
 
         int first = tokens.Count;
-        if (CountCharacters(piece) > maxCharacters || !TryCover(piece, tokens))
+        if (AlignedText.CountCharacters(piece) > maxCharacters || !TryCover(piece, tokens))
         {
             tokens.RemoveRange(first, tokens.Count - first);
             tokens.Add(new Token(unknown, 0, piece.Length));
@@ -85,15 +85,4 @@ internal sealed class WordPieceModel : ITokenModel
 
     private bool TryGetId(ReadOnlySpan<char> part, bool continues, out int id) =>
         continues ? continuations.TryGetValue(part, out id) : Vocabulary.TryGetId(part, out id);
-
-    private static int CountCharacters(ReadOnlySpan<char> text)
-    {
-        int count = 0;
-        foreach (char unit in text)
-        {
-            count += char.IsLowSurrogate(unit) ? 0 : 1;
-        }
-
-        return count;
-    }
 }

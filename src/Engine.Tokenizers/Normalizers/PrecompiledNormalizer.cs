@@ -73,7 +73,7 @@ internal sealed class PrecompiledNormalizer : INormalizer
         Span<byte> bytes = stackalloc byte[LongestCluster];
         if (System.Text.Encoding.UTF8.TryGetBytes(cluster, bytes, out int count) && Replacement(bytes[..count]) is { } whole)
         {
-            Replace(CountRunes(cluster), whole, written);
+            Replace(AlignedText.CountCharacters(cluster), whole, written);
             return true;
         }
 
@@ -165,16 +165,5 @@ internal sealed class PrecompiledNormalizer : INormalizer
 
         int length = replacements.AsSpan(start).IndexOf((byte)0);
         return length < 0 ? null : System.Text.Encoding.UTF8.GetString(replacements, start, length);
-    }
-
-    private static int CountRunes(ReadOnlySpan<char> text)
-    {
-        int count = 0;
-        foreach (Rune _ in text.EnumerateRunes())
-        {
-            count++;
-        }
-
-        return count;
     }
 }

@@ -43,7 +43,7 @@ internal static class SpanEncoding
         catch (ArgumentException error)
         {
             throw example.Place.Wrong($"{error.Message.Split(" (Parameter")[0]} ({Setting.Of("data.doc_stride")}); raise "
-                + $"{Setting.Of("max_length")}, or lower data.doc_stride.", error);
+                + $"{Setting.Of("max_length")}, or lower {Setting.Of("data.doc_stride")}.", error);
         }
     }
 
