@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Engine.Training.Configuration;
+using Engine.Training.Data;
 
 namespace Engine.FineTuning;
 
@@ -39,6 +41,45 @@ internal static class ExampleFile
         }
     }
 
+    /// <summary>Examples as the rows that a run reads of their file.</summary>
+    /// <param name="name">What the caller's parameter is called; messages call a row so, with its number.</param>
+    /// <exception cref="ArgumentException">There are none, or one of them cannot be written; the message says which.</exception>
+    public static ExampleSet Rows<T>(
+        string name, TaskKind task, IEnumerable<T> examples, Action<Utf8JsonWriter, T> write, ExampleColumns columns)
+    {
+        using MemoryStream line = new();
+        using Utf8JsonWriter json = new(line);
+        List<Example> rows = [];
+        foreach (T example in examples)
+        {
+            line.SetLength(0);
+            WriteLine(json, name, rows.Count, example, write);
+            using var record =
+                JsonRecord.Parse(new DataPlace(name, rows.Count, PlaceKind.Item), line.GetBuffer().AsMemory(0, (int)line.Length));
+            string? pair = columns.TextPair is { } column && record.Has(column) ? column : null;
+            rows.Add(RecordRows.Read(record, task, columns.Text, pair, columns.Label) with { Row = rows.Count });
+        }
+
+        return rows.Count > 0
+            ? new ExampleSet(name, rows)
+            : throw new ArgumentException($"The {name} are empty; at least one was expected.", name);
+    }
+
+    private static void WriteLine<T>(Utf8JsonWriter json, string name, int index, T example, Action<Utf8JsonWriter, T> write)
+    {
+        json.Reset();
+        try
+        {
+            write(json, example ?? throw new ArgumentException("it is null."));
+        }
+        catch (ArgumentException problem)
+        {
+            throw new ArgumentException($"{name}[{index}]: {problem.Message}", name, problem);
+        }
+
+        json.Flush();
+    }
+
     /// <summary>Writes the lines and gives their hash.</summary>
     private static async Task<string> WriteLinesAsync<T>(
         string path, string name, IAsyncEnumerable<T> examples, Action<Utf8JsonWriter, T> write, CancellationToken cancellationToken)
@@ -51,18 +92,7 @@ internal static class ExampleFile
         await foreach (T example in examples.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
             line.SetLength(0);
-            json.Reset();
-            try
-            {
-                write(json, example ?? throw new ArgumentException("it is null."));
-            }
-            catch (ArgumentException problem)
-            {
-                throw new ArgumentException($"{name}[{count}]: {problem.Message}", name, problem);
-            }
-
-            count++;
-            json.Flush();
+            WriteLine(json, name, count++, example, write);
             line.Write(LineEnd);
             hash.AppendData(line.GetBuffer(), 0, (int)line.Length);
             file.Write(line.GetBuffer(), 0, (int)line.Length);

@@ -23,7 +23,7 @@ namespace Engine.FineTuning;
 /// the run's <c>Output</c>, and the task ends as cancelled; <see cref="FineTuneOptions.Resume"/> goes on with it, bit for bit. Without an
 /// <c>Output</c> nothing is kept.
 /// </remarks>
-public static class FineTune
+public static partial class FineTune
 {
     /// <summary>Trains a classifier on the files that the run names.</summary>
     /// <param name="run">The run's settings, its <c>Data</c> with <c>Train</c> and the names of the columns; its <c>Task</c> is set by this
@@ -91,7 +91,7 @@ public static class FineTune
         CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.SequenceClassification };
-        RunPlace place = await WithTextsAsync(run, train, validation, cancellationToken).ConfigureAwait(false);
+        RunPlace place = await WithTextsAsync(run, train, validation, ExampleColumns.Texts, cancellationToken).ConfigureAwait(false);
         return new(await TextModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false));
     }
 
@@ -125,7 +125,7 @@ public static class FineTune
         CancellationToken cancellationToken = default)
     {
         run = run with { Task = TaskKind.Regression };
-        RunPlace place = await WithTextsAsync(run, train, validation, cancellationToken).ConfigureAwait(false);
+        RunPlace place = await WithTextsAsync(run, train, validation, ExampleColumns.Texts, cancellationToken).ConfigureAwait(false);
         return new(await TextModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false));
     }
 
@@ -325,7 +325,8 @@ public static class FineTune
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static Task<RunPlace> WithTextsAsync<T>(
-        RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, CancellationToken cancellationToken)
+        RunConfiguration run, IAsyncEnumerable<T> train, IAsyncEnumerable<T>? validation, ExampleColumns columns,
+        CancellationToken cancellationToken)
         where T : TextExample
     {
         var pairs = new PairColumn();
@@ -338,7 +339,7 @@ public static class FineTune
                 pairs.See(example);
                 ExampleWriter.Write(json, example);
             },
-            data => data with { Text = ExampleWriter.Text, TextPair = pairs.Name, Label = ExampleWriter.Label },
+            data => (columns with { TextPair = pairs.Name }).In(data),
             cancellationToken);
     }
 

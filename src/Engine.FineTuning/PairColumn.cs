@@ -1,5 +1,3 @@
-using Engine.Training.Data;
-
 namespace Engine.FineTuning;
 
 /// <summary>Sees whether the rows of a set are single texts or pairs.</summary>
@@ -10,7 +8,7 @@ internal sealed class PairColumn
     private bool? pairs;
 
     /// <summary>The column of the second text; null for single texts.</summary>
-    public ColumnReference? Name => pairs == true ? ExampleWriter.TextPair : null;
+    public string? Name => pairs == true ? ExampleWriter.TextPair : null;
 
     /// <exception cref="ArgumentException">The row is another than those before.</exception>
     public void See(TextExample example)

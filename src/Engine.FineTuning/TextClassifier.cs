@@ -1,8 +1,8 @@
 using Engine.Common;
 using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Architectures;
 using Engine.Model.Batching;
-using Engine.Training.Data;
 using Engine.Training.Running;
 
 namespace Engine.FineTuning;
@@ -29,11 +29,11 @@ public sealed class TextClassifier : IDisposable
     /// <param name="adapter">An adapter's folder, to be put on the model; null: the run's own, or none.</param>
     /// <param name="device">The device, which stays the caller's; null: the run's, else the processor.</param>
     /// <returns>The classifier; the caller disposes it.</returns>
-    /// <exception cref="ModelFileException">There is no such model, or it is no classifier.</exception>
-    /// <exception cref="ConfigurationException">The run's file is broken, or the run is one of another task.</exception>
+    /// <exception cref="ModelFileException">There is no such model, or it is one of another task.</exception>
+    /// <exception cref="ConfigurationException">The run's file is broken, or the run is one of a language model.</exception>
     /// <exception cref="DeviceException">The device is not there, or its memory does not hold the model.</exception>
     public static TextClassifier Open(string path, string? adapter = null, Device? device = null) =>
-        new(TextModel.Open(path, adapter, device));
+        new(TextModel.Open(path, adapter, device, HeadKind.SequenceClassification));
 
     /// <summary>The class of a text, or of a pair of texts.</summary>
     /// <param name="text">The text, or the first of a pair; longer ones than the model was trained on are cut.</param>
@@ -86,12 +86,13 @@ public sealed class TextClassifier : IDisposable
     /// <param name="examples">Texts with what is to be said of them; messages call an entry <c>examples[17]</c>.</param>
     /// <param name="cancellationToken">Stops before the next batch.</param>
     /// <returns>The metrics by name, such as <c>accuracy</c>; the loss is the mean cross-entropy in nats.</returns>
-    /// <exception cref="ArgumentException">There are no examples.</exception>
+    /// <exception cref="ArgumentException">There are no examples, or one of them is null or not finite; the message names the
+    /// entry.</exception>
     /// <exception cref="DataFileException">A label is not one of the model's; the message names the entry.</exception>
     /// <inheritdoc cref="Predict(string, string?, CancellationToken)" path="/exception[@cref!='T:System.ArgumentNullException']"/>
     public IReadOnlyDictionary<string, double> Evaluate(
         IEnumerable<LabelledText> examples, CancellationToken cancellationToken = default) =>
-        model.Evaluate(examples.Select(row => (row.Text, row.TextPair, (string?)row.Label)), cancellationToken);
+        model.Evaluate(examples, ExampleWriter.Write, ExampleColumns.Texts, cancellationToken);
 
     /// <summary>
     /// Frees the model, and the device where it was opened for it. Calls under way end with an <see cref="ObjectDisposedException"/>.

@@ -33,7 +33,7 @@ public sealed class DocumentationTests
         string[] wrong = [.. from type in Package.GetExportedTypes()
                              from constructor in type.GetConstructors()
                              from parameter in constructor.GetParameters()
-                             where !Has(Resolved($"T:{Name(type)}"), $"param[@name='{parameter.Name}']")
+                             where !Has([.. Resolved($"T:{Name(type)}"), .. Resolved(Id(constructor))], $"param[@name='{parameter.Name}']")
                              select $"{Name(type)} lacks {parameter.Name}"];
 
         Assert.True(wrong.Length == 0, string.Join("\n", wrong));
@@ -84,8 +84,11 @@ public sealed class DocumentationTests
         new XElement("said", said).XPathSelectElements(path.Replace("/", "./", StringComparison.Ordinal));
 
     /// <summary>The name of a method in the compiler's file.</summary>
-    private static string Id(MethodInfo method) =>
-        $"M:{Name(method.DeclaringType!)}.{method.Name}({string.Join(',', method.GetParameters().Select(p => Name(p.ParameterType)))})";
+    private static string Id(MethodBase method)
+    {
+        string parameters = string.Join(',', method.GetParameters().Select(parameter => Name(parameter.ParameterType)));
+        return $"M:{Name(method.DeclaringType!)}.{method.Name.Replace('.', '#')}({parameters})";
+    }
 
     private static string Name(Type type) => type switch
     {

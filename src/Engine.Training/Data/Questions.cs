@@ -9,14 +9,15 @@ namespace Engine.Training.Data;
 internal sealed record SpanOptions(int Stride = 128, int MaxAnswerLength = 30, bool Unanswerable = false);
 
 /// <summary>An answer as a part of its context.</summary>
-/// <param name="Start">Its first character, in UTF-16 units.</param>
-internal sealed record Answer(string Text, int Start);
+/// <param name="Text">The part.</param>
+/// <param name="Start">Its first character, in UTF-16 units from 0.</param>
+public sealed record Answer(string Text, int Start);
 
 /// <summary>An answer that a model gives.</summary>
 /// <param name="Text">The part of the context; empty: there is none.</param>
-/// <param name="Start">Its first character, in UTF-16 units; null where there is none.</param>
-/// <param name="Probability">By a softmax over the best spans of all windows.</param>
-internal sealed record FoundAnswer(string Text, int? Start, double Probability);
+/// <param name="Start">Its first character, in UTF-16 units from 0; null where there is none.</param>
+/// <param name="Probability">By a softmax over the best spans of all windows of the context, at most 20.</param>
+public sealed record FoundAnswer(string Text, int? Start, double Probability);
 
 /// <summary>A window of a context, which is a row of the model's.</summary>
 /// <param name="Example">The number of its question.</param>

@@ -3,6 +3,7 @@ using Engine.Common.Files;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
+using Engine.Model.Batching;
 using Engine.Tokenizers;
 using Engine.Training.Data;
 using Engine.Training.Metrics;
@@ -153,11 +154,20 @@ public sealed class Predictor : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
     /// <exception cref="ObjectDisposedException">The predictor or its device was disposed, before or meanwhile.</exception>
     public IReadOnlyList<Prediction> Predict(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
+        Predict(RowsOf(texts), maxLength, batchSize, cancellationToken);
+
+    /// <summary>Predicts rows, in their order; their labels are not read.</summary>
+    /// <param name="rows">Rows without words, or without choices, where the model reads these, have them in their texts.</param>
+    /// <exception cref="DataFileException">A row is not one of the model's task.</exception>
+    /// <inheritdoc cref="Predict(IReadOnlyList{ValueTuple{string, string}}, int, int, CancellationToken)"/>
+    internal IReadOnlyList<Prediction> Predict(
+        ExampleSet rows, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
-        EncodedSet set = Encode(texts, maxLength);
-        var evaluator = new Evaluator(Architecture, set, batchSize, null, "texts");
-        return PredictionsOf(texts, set, evaluator, model.Predict(evaluator, cancellationToken));
+        rows = Parted(rows);
+        EncodedSet set = Encode(rows, maxLength);
+        var evaluator = new Evaluator(Architecture, set, batchSize, null, rows.Files.ToString());
+        return PredictionsOf(rows.Examples, set, evaluator, model.Predict(evaluator, cancellationToken));
     }
 
     /// <summary>Predicts a stream of texts or pairs, in their order; each answer comes when its part of the stream has been read.</summary>
@@ -169,14 +179,32 @@ public sealed class Predictor : IDisposable
         IEnumerable<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
         texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Predict(chunk, maxLength, batchSize, cancellationToken)));
 
-    /// <summary>As <see cref="Predict"/>, on the thread pool; waiting for a turn holds no thread.</summary>
-    /// <inheritdoc cref="Predict"/>
-    public async Task<IReadOnlyList<Prediction>> PredictAsync(
-        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// As <see cref="Predict(IReadOnlyList{ValueTuple{string, string}}, int, int, CancellationToken)"/>, on the thread pool; waiting for a
+    /// turn holds no thread.
+    /// </summary>
+    /// <inheritdoc cref="Predict(IReadOnlyList{ValueTuple{string, string}}, int, int, CancellationToken)"/>
+    public Task<IReadOnlyList<Prediction>> PredictAsync(
+        IReadOnlyList<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
+        PredictAsync(RowsOf(texts), maxLength, batchSize, cancellationToken);
+
+    /// <summary>
+    /// As <see cref="Predict(ExampleSet, int, int, CancellationToken)"/>, on the thread pool; waiting for a turn holds no thread.
+    /// </summary>
+    /// <inheritdoc cref="Predict(ExampleSet, int, int, CancellationToken)"/>
+    internal async Task<IReadOnlyList<Prediction>> PredictAsync(
+        ExampleSet rows, int maxLength, int batchSize, CancellationToken cancellationToken = default)
     {
-        EncodedSet set = await Task.Run(() => Encode(texts, maxLength), cancellationToken).ConfigureAwait(false);
-        var evaluator = new Evaluator(Architecture, set, batchSize, null, "texts");
-        return PredictionsOf(texts, set, evaluator, await model.PredictAsync(evaluator, cancellationToken).ConfigureAwait(false));
+        (ExampleSet parted, EncodedSet set) = await Task.Run(
+            () =>
+            {
+                ExampleSet parted = Parted(rows);
+                return (parted, Encode(parted, maxLength));
+            },
+            cancellationToken).ConfigureAwait(false);
+        var evaluator = new Evaluator(Architecture, set, batchSize, null, parted.Files.ToString());
+        return PredictionsOf(
+            parted.Examples, set, evaluator, await model.PredictAsync(evaluator, cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>
@@ -185,35 +213,32 @@ public sealed class Predictor : IDisposable
     /// </summary>
     public void Dispose() => model.Dispose();
 
-    private EncodedSet Encode(IReadOnlyList<(string Text, string? Pair)> texts, int maxLength)
+    private static ExampleSet RowsOf(IReadOnlyList<(string Text, string? Pair)> texts) =>
+        ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
+
+    /// <summary>Rows with the words or choices that the model reads, taken from their texts where they have none of their own.</summary>
+    private ExampleSet Parted(ExampleSet rows) => rows with { Examples = [.. rows.Examples.Select(Parted)] };
+
+    private Example Parted(Example row) => Architecture.Head switch
     {
-        var examples = ExampleSet.InMemory("texts", texts.Select(text => (text.Text, text.Pair, (string?)null)));
-        if (Architecture.Head == HeadKind.MultipleChoice)
-        {
-            Example[] rows = [.. examples.Examples.Select(text => text.TextPair?.Split('\n') is { Length: > 1 } choices
-                ? text with { Choices = choices }
-                : throw text.Place.Wrong("there is a question without choices; give them as the second text of a pair, a line each."))];
-            return ChoiceEncoding.Encode(Tokenizer, Architecture, examples with { Examples = rows }, maxLength, labelled: false);
-        }
+        HeadKind.TokenClassification when row.Words is null => row with { Words = WordEncoding.Split(row.Text) },
+        HeadKind.MultipleChoice when row.Choices is null => row.TextPair?.Split('\n') is { Length: > 1 } choices
+            ? row with { Choices = choices }
+            : throw row.Place.Wrong("there is a question without choices; give them as the second text of a pair, a line each."),
+        HeadKind.QuestionAnswering when row.TextPair is null =>
+            throw row.Place.Wrong("there is a question alone; give its context as the second text of a pair."),
+        _ => row,
+    };
 
-        if (Architecture.Head == HeadKind.QuestionAnswering)
-        {
-            return examples.Examples.FirstOrDefault(text => text.TextPair is null) is { } alone
-                ? throw alone.Place.Wrong("there is a question alone; give its context as the second text of a pair.")
-                : SpanEncoding.Encode(Tokenizer, Architecture, examples, maxLength, spans, labelled: false);
-        }
+    private EncodedSet Encode(ExampleSet rows, int maxLength) => Architecture.Head switch
+    {
+        HeadKind.MultipleChoice => ChoiceEncoding.Encode(Tokenizer, Architecture, rows, maxLength, labelled: false),
+        HeadKind.QuestionAnswering => SpanEncoding.Encode(Tokenizer, Architecture, rows, maxLength, spans, labelled: false),
+        HeadKind.TokenClassification => WordEncoding.Encode(Tokenizer, rows, maxLength, classes: null),
+        _ => TextEncoding.Encode(Tokenizer, Architecture, rows, maxLength),
+    };
 
-        if (Architecture.Head != HeadKind.TokenClassification)
-        {
-            return TextEncoding.Encode(Tokenizer, Architecture, examples, maxLength);
-        }
-
-        Example[] words = [.. examples.Examples.Select(text => text with { Words = WordEncoding.Split(text.Text) })];
-        return WordEncoding.Encode(Tokenizer, examples with { Examples = words }, maxLength, classes: null);
-    }
-
-    private IReadOnlyList<Prediction> PredictionsOf(
-        IReadOnlyList<(string Text, string? Pair)> texts, EncodedSet set, Evaluator evaluator, float[] logits)
+    private IReadOnlyList<Prediction> PredictionsOf(IReadOnlyList<Example> rows, EncodedSet set, Evaluator evaluator, float[] logits)
     {
         if (set.Questions is not null)
         {
@@ -221,38 +246,33 @@ public sealed class Predictor : IDisposable
                 new Prediction(null, answer.Probability, []) { Answer = answer.Text, AnswerStart = answer.Start })];
         }
 
-        int columns = Architecture.OutputSize, taken = 0;
+        int taken = 0;
         HashSet<int> cut = [.. set.CutRows];
         var predictions = new Prediction[set.Count];
         for (int i = 0; i < predictions.Length; i++)
         {
-            if (set.TextLengths is not null)
-            {
-                double[] scores = Softmax(logits.AsSpan(i * set.TextsPerRow, set.TextsPerRow));
-                int chosen = Array.IndexOf(scores, scores.Max());
-                predictions[i] = new Prediction(texts[i].Pair!.Split('\n')[chosen], scores[chosen], scores)
-                {
-                    Choice = chosen,
-                    IsCut = cut.Contains(i),
-                };
-                continue;
-            }
-
-            Prediction prediction = set.WordTokens is { } words
-                ? WordsOf(WordEncoding.Split(texts[i].Text), words[i], logits, ref taken)
-                : PredictionOf(Next(logits, columns, ref taken));
+            Prediction prediction = set.TextLengths is not null ? ChoiceOf(rows[i].Choices!, Next(logits, set.TextsPerRow, ref taken))
+                : set.WordTokens is { } words ? WordsOf(rows[i].Words!, words[i], logits, ref taken)
+                : PredictionOf(Next(logits, Architecture.OutputSize, ref taken));
             predictions[i] = prediction with { IsCut = cut.Contains(i) };
         }
 
         return predictions;
     }
 
+    private static Prediction ChoiceOf(IReadOnlyList<string> choices, ReadOnlySpan<float> logits)
+    {
+        double[] scores = Softmax(logits);
+        int chosen = Array.IndexOf(scores, scores.Max());
+        return new Prediction(choices[chosen], scores[chosen], scores) { Choice = chosen };
+    }
+
     private static ReadOnlySpan<float> Next(float[] logits, int columns, ref int taken) => logits.AsSpan(taken++ * columns, columns);
 
-    private Prediction WordsOf(string[] words, int[] tokens, float[] logits, ref int taken)
+    private Prediction WordsOf(IReadOnlyList<string> words, int[] tokens, float[] logits, ref int taken)
     {
-        var labelled = new WordPrediction[words.Length];
-        for (int word = 0; word < words.Length; word++)
+        var labelled = new WordPrediction[words.Count];
+        for (int word = 0; word < labelled.Length; word++)
         {
             if (tokens[word] < 0)
             {
@@ -272,7 +292,7 @@ public sealed class Predictor : IDisposable
             Entities =
             [
                 .. entities.Select(entity => new EntityPrediction(
-                    entity.Type, string.Join(' ', words[entity.First..(entity.Last + 1)]), entity.First, entity.Last)),
+                    entity.Type, string.Join(' ', words.Take(entity.Last + 1).Skip(entity.First)), entity.First, entity.Last)),
             ],
         };
     }
