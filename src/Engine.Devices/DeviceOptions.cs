@@ -35,7 +35,7 @@ public sealed record DeviceOptions
         {
             throw new DeviceException(
                 $"Device {id} has no library of matrix products: cublasLt runs on cuda alone. "
-                    + $"Leave out {(Tf32 ? "tf32" : "products: vendor")}, or choose cuda.");
+                    + $"Leave out {(Tf32 ? "TF32" : "the vendor's products")}, or choose cuda.");
         }
     }
 }

@@ -24,12 +24,12 @@ internal static class LanguageEvaluation
         CancellationToken cancellationToken)
     {
         using IDisposable names = SettingNames.Use();
-        var words = new CallersWords();
         string folder = Directory.CreateTempSubdirectory("engine-").FullName;
         try
         {
             string path = await ExampleFile.WriteAsync(folder, name, examples, write, cancellationToken).ConfigureAwait(false);
-            words.Add(path, name);
+            using IDisposable called =
+                ExampleNames.Use(new Dictionary<string, string>(StringComparer.Ordinal) { [Path.GetFullPath(path)] = name });
             DataFiles file = path;
             RunConfiguration start = trained.Run ?? new RunConfiguration { Model = trained.Model };
             RunConfiguration run = start with
@@ -41,10 +41,6 @@ internal static class LanguageEvaluation
             var data = LanguageModelData.Read(run, trained.Adapter);
             using EvaluationModel model = data.Load(device, trained);
             return model.Evaluate(data.Validation!, cancellationToken).Metrics;
-        }
-        catch (Exception exception) when (words.Of(exception) is { } worded)
-        {
-            throw worded;
         }
         finally
         {

@@ -20,8 +20,8 @@ internal sealed class RunPlace : IDisposable
 
     public RunConfiguration Run { get; private set; }
 
-    /// <summary>How messages about the run speak to the caller.</summary>
-    public CallersWords Words { get; } = new();
+    /// <summary>What messages call the program's examples, by the files they were written to.</summary>
+    public Dictionary<string, string> ExampleNames { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Whether the folder goes with the model.</summary>
     public bool IsTemporary => temporary is not null;
@@ -54,10 +54,10 @@ internal sealed class RunPlace : IDisposable
             ? null
             : await ExampleFile.WriteAsync(Run.Output, nameof(validation), validation, write, cancellationToken).ConfigureAwait(false);
 
-        Words.Add(trainFile, nameof(train));
+        ExampleNames[Path.GetFullPath(trainFile)] = nameof(train);
         if (validationFile is not null)
         {
-            Words.Add(validationFile, nameof(validation));
+            ExampleNames[Path.GetFullPath(validationFile)] = nameof(validation);
         }
 
         DataFiles? validationFiles = validationFile is null ? null : new DataFiles([validationFile]);

@@ -4,6 +4,7 @@ using System.Runtime.Serialization;
 using Engine.Common.Keys;
 using Engine.Optim.Methods;
 using Engine.Training.Configuration;
+using Engine.Training.Data.Formats;
 
 namespace Engine.FineTuning;
 
@@ -61,9 +62,15 @@ internal static class SettingNames
     {
         public static Property Of(SectionKey key, string properties) => new(
             properties + key.Property.Name,
-            key.ValueType.IsEnum ? Members(key.ValueType) : FrozenDictionary<string, string>.Empty);
+            key.ValueType.IsEnum ? Members(key.ValueType)
+                : key.ValueType == typeof(DataFormat) ? Formats()
+                : FrozenDictionary<string, string>.Empty);
 
         private static Dictionary<string, string> Members(Type type) => type.GetFields(BindingFlags.Public | BindingFlags.Static)
             .ToDictionary(field => field.GetCustomAttribute<EnumMemberAttribute>()!.Value!, field => field.Name);
+
+        private static Dictionary<string, string> Formats() => typeof(DataFormats).GetProperties(BindingFlags.Public | BindingFlags.Static)
+            .Where(property => property.PropertyType == typeof(DataFormat))
+            .ToDictionary(property => ((DataFormat)property.GetValue(null)!).Name, property => property.Name);
     }
 }

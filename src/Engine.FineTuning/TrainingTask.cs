@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 using Engine.Training.Running;
 using Microsoft.Extensions.Logging;
 
@@ -19,7 +20,7 @@ internal static class TrainingTask
     public static async Task<T> TrainAndOpenAsync<T>(
         RunPlace place, FineTuneOptions? options, Func<Holding, TrainedModel, TrainingOutcome, T> open, CancellationToken cancellationToken)
     {
-        using IDisposable words = SettingNames.Use();
+        using IDisposable words = SettingNames.Use(), names = ExampleNames.Use(place.ExampleNames);
         options ??= new FineTuneOptions();
         Holding? holding = null;
         try
@@ -45,15 +46,10 @@ internal static class TrainingTask
                     exception);
             }
         }
-        catch (Exception exception)
+        catch
         {
             holding?.Dispose();
             place.Dispose();
-            if (place.Words.Of(exception) is { } worded)
-            {
-                throw worded;
-            }
-
             throw;
         }
     }
@@ -71,7 +67,7 @@ internal static class TrainingTask
         RunPlace place, RunConfiguration run, Device device, FineTuneOptions options, CancellationToken cancellationToken)
     {
         var log = options.Logger is null ? null : new TrainingLog(options.Logger, run.LoggingSteps);
-        using var trainer = new Trainer(run, device, options.ForTrainer, place.Words.Of(Both(options.Progress, log)));
+        using var trainer = new Trainer(run, device, options.ForTrainer, Both(options.Progress, log));
         TrainingOutcome outcome = trainer.Train(cancellationToken);
         if (!outcome.Interrupted)
         {

@@ -93,7 +93,7 @@ public sealed class ProductChoiceTests : FakeDriverTests
         FakeDriver.SetProducts("broken", 1);
         var error = Assert.Throws<DeviceException>(() => FakeDriver.OpenVendor());
         Assert.Contains(
-            "cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1, words of the fake library). Choose products: own", error.Message);
+            "cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1, words of the fake library). Choose Engine's own products", error.Message);
     }
 
     [FakeDriverFact]
@@ -102,7 +102,7 @@ public sealed class ProductChoiceTests : FakeDriverTests
         Assert.Contains("leave out one of the two", Refusal(new DeviceOptions { Products = ProductLibrary.Own, Tf32 = true }));
         FakeDriver.Set("architecture", 75);
         Assert.Contains(
-            "tf32 needs compute capability 8.0 or later, and cuda:0 (Fake Card A) has 7.5", Refusal(new DeviceOptions { Tf32 = true }));
+            "TF32 needs compute capability 8.0 or later, and cuda:0 (Fake Card A) has 7.5", Refusal(new DeviceOptions { Tf32 = true }));
 
         static string Refusal(DeviceOptions options) => Assert.Throws<DeviceException>(() => DeviceCatalog.Open("cuda", options)).Message;
     }

@@ -113,8 +113,8 @@ public sealed class DeviceCatalogTests
     public void Devices_without_a_library_of_products_refuse_it_and_tf32(string id)
     {
         foreach ((DeviceOptions options,
-            string left) in new[] { (new DeviceOptions { Products = ProductLibrary.Vendor }, "products: vendor"),
-                (new DeviceOptions { Tf32 = true }, "tf32") })
+            string left) in new[] { (new DeviceOptions { Products = ProductLibrary.Vendor }, "the vendor's products"),
+                (new DeviceOptions { Tf32 = true }, "TF32") })
         {
             Assert.Contains(
                 $"cublasLt runs on cuda alone. Leave out {left}, or choose cuda",

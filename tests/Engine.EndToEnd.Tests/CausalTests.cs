@@ -85,7 +85,7 @@ public sealed class CausalTests : IDisposable
         string run = folder.File("run"), file = folder.File("train.jsonl");
         EngineProcess.Run("eval", run).Refused(1, "no data.validation", "--data");
         EngineProcess.Run("eval", run, "--data", file, "--text", "prompt")
-            .Refused(1, "columns are named (text, text_pair, label)", "leave them out");
+            .Refused(1, "columns are named (data.text, data.text_pair, data.label)", "leave them out");
         EngineProcess.Run("eval", run, "--data", file, "--format", "csv")
             .Refused(1, "Tables are not read for a causal language model", "jsonl");
         EngineProcess.Run("eval", $"{run}/adapter", "--data", file)

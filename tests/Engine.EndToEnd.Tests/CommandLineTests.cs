@@ -155,7 +155,7 @@ public sealed class CommandLineTests
         EngineProcess.Run([.. command, "opencl:99"]).Refused(1, "opencl:99", "cpu");
         EngineProcess.Run([.. command, "gpu"]).Refused(1, "'gpu'", "write cpu, opencl, opencl:N, cuda or cuda:N");
         EngineProcess.Run([.. command, "cpu", "--products", "vendor"])
-            .Refused(1, "cublasLt runs on cuda alone", "Leave out products: vendor");
+            .Refused(1, "cublasLt runs on cuda alone", "Leave out the vendor's products");
     }
 
     [Fact]

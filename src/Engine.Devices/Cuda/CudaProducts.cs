@@ -17,7 +17,7 @@ internal static class CudaProducts
             return card.Info with
             {
                 Products =
-                $"cublasLt, which does not start, so that the device does not open without products: own ({exception.Message})"
+                $"cublasLt, which does not start, so that the device opens with Engine's own products alone ({exception.Message})"
             };
         }
     }
@@ -31,7 +31,7 @@ internal static class CudaProducts
         {
             return options.Tf32
                 ? throw new DeviceException(
-                    $"tf32 is computed by cublasLt, and {card.Info} was asked for products by Engine's kernels (products: own); "
+                    $"Products in TF32 are computed by cublasLt, and {card.Info} was asked for products by Engine's own kernels; "
                         + "leave out one of the two.")
                 : card.Info;
         }
@@ -39,7 +39,7 @@ internal static class CudaProducts
         if (options.Tf32 && !card.Info.Features.MatrixUnits)
         {
             throw new DeviceException(
-                $"tf32 needs compute capability 8.0 or later, and {card.Info} has {card.Architecture / 10}.{card.Architecture % 10}; "
+                $"TF32 needs compute capability 8.0 or later, and {card.Info} has {card.Architecture / 10}.{card.Architecture % 10}; "
                     + "leave it out.");
         }
 

@@ -62,8 +62,8 @@ public sealed class FolderForward
         if (tuning is Tuning.Full && this.options.Dtype is WeightType.BFloat16 or WeightType.Float16)
         {
             throw new ArgumentException(
-                "Gradients without an adapter are those of every parameter, and trained parameters are float32; leave dtype out or give an "
-                + "adapter.");
+                "Gradients without an adapter are those of every parameter, and trained parameters are float32; leave "
+                + $"{nameof(FolderForwardOptions.Dtype)} out or give an adapter.");
         }
 
         using SafetensorsFile input = SafetensorsFile.Open(inputs);

@@ -85,9 +85,9 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
         {
             throw Refusal(string.Create(
                 CultureInfo.InvariantCulture,
-                $"method {Name}: mu is {settings.Mu} and {Setting.Of("learning_rate")} {context.Optimizer.LearningRate}, "
+                $"method {Name}: {Setting.Of("mu")} is {settings.Mu} and {Setting.Of("learning_rate")} {context.Optimizer.LearningRate}, "
                 + $"so that a step would scale the factors by 1 + {scale:G6} and 1 - {scale:G6}; "
-                + $"mu times the learning rate must stay far below 1. Lower one of them."));
+                + $"{Setting.Of("mu")} times the learning rate must stay far below 1. Lower one of them."));
         }
 
         pairs = context.Segments(

@@ -59,8 +59,9 @@ public sealed record Goat : Method, IKeyRules
         AuxLossCoefficient = AuxLossCoefficient,
     };
 
-    KeyProblem? IKeyRules.Problem => TopK > Experts ? new KeyProblem(nameof(TopK), $"at most the number of experts, which is {Experts}")
-        : Scaling is not null && Eta is not null ? new KeyProblem(nameof(Eta), "none beside scaling, which says the scale itself")
+    KeyProblem? IKeyRules.Problem => TopK > Experts ? new KeyProblem(nameof(TopK), $"at most {Setting.Of("experts")}, which is {Experts}")
+        : Scaling is not null && Eta is not null
+            ? new KeyProblem(nameof(Eta), $"none beside {Setting.Of("scaling")}, which says the scale itself")
         : null;
 
     /// <inheritdoc/>

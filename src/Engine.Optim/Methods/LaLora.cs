@@ -120,9 +120,9 @@ public sealed record LaLora : Method, IKeyRules
     internal bool IsPaper => Reference == LaLoraForm.Paper;
 
     KeyProblem? IKeyRules.Problem => OfOtherForm is { } key
-        ? new KeyProblem(key, $"none, since only reference: {(IsPaper ? "code" : "paper")} reads it")
+        ? new KeyProblem(key, $"none, since only {Setting.Of("reference", IsPaper ? "code" : "paper")} reads it")
         : IsPaper && ClipNorm == 0 && Noise > 0
-            ? new KeyProblem(nameof(DpSigma), "0, since clip: 0 bounds no sample's part, so that no noise hides it")
+            ? new KeyProblem(nameof(DpSigma), $"0, since {Setting.Of("clip", "0")} bounds no sample's part, so that no noise hides it")
         : Noise == 0 && OfNoise is { } unread
             ? new KeyProblem(unread, $"none, since there is no noise where {Setting.Of("dp_sigma")} is 0")
         : null;

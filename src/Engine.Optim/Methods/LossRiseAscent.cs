@@ -32,7 +32,7 @@ public abstract record LossRiseAscent : Perturbation
 
     /// <inheritdoc/>
     protected override KeyProblem? Problem =>
-        Sigma is null && OfSigma is { } idle ? new KeyProblem(idle, "nothing without sigma, which it is of")
+        Sigma is null && OfSigma is { } idle ? new KeyProblem(idle, $"nothing without {Setting.Of("sigma")}, which it is of")
         : AnnealStart is { } point ? RunPoint.Problem(nameof(AnnealStart), point) ?? base.Problem
         : base.Problem;
 
@@ -44,7 +44,7 @@ public abstract record LossRiseAscent : Perturbation
 
     /// <summary>What is wrong with sigma beside a radius; null: nothing.</summary>
     private protected KeyProblem? ProblemBeside(Radius rho) => Sigma is not null && rho.Rise is not null
-        ? new KeyProblem(nameof(Sigma), "nothing, since rho says the rise of the loss")
+        ? new KeyProblem(nameof(Sigma), $"nothing, since {Setting.Of("rho")} says the rise of the loss")
         : null;
 
     /// <summary>sigma_t; only where <see cref="Sigma"/> is set.</summary>

@@ -28,7 +28,7 @@ public sealed record FmLora : LossRiseAscent
     /// <inheritdoc/>
     protected override KeyProblem? Problem => ProblemBeside(Rho)
         ?? (Sigma is not null && RhoMin is not null
-            ? new KeyProblem(nameof(RhoMin), "nothing, since sigma says the rise of the loss")
+            ? new KeyProblem(nameof(RhoMin), $"nothing, since {Setting.Of("sigma")} says the rise of the loss")
             : null)
         ?? LowRankAscent.Problem(Rho, RhoMin)
         ?? base.Problem;
@@ -110,9 +110,10 @@ internal abstract class LowRankAscent(Perturbation settings, Radius rho, double?
 
     /// <summary>Radii that do not go together; null where they do.</summary>
     internal static KeyProblem? Problem(Radius rho, double? rhoMin) => rhoMin is null ? null
-        : rho.Rise is not null ? new KeyProblem(nameof(FmLora.RhoMin), "nothing, since rho says the rise of the loss")
+        : rho.Rise is not null ? new KeyProblem(nameof(FmLora.RhoMin), $"nothing, since {Setting.Of("rho")} says the rise of the loss")
         : rhoMin > rho.Value
-            ? new KeyProblem(nameof(FmLora.RhoMin), FormattableString.Invariant($"a number of at most rho, which is {rho.Value}"))
+            ? new KeyProblem(
+                nameof(FmLora.RhoMin), FormattableString.Invariant($"a number of at most {Setting.Of("rho")}, which is {rho.Value}"))
         : null;
 
     public override double Factor(long step, long totalSteps) =>

@@ -19,7 +19,8 @@ internal sealed class MeasuredRadius(Radius rho, double power, double largest)
     /// <summary>What is wrong with the settings of a method that measures; null: nothing.</summary>
     public static KeyProblem? Problem(Radius rho, int riseEvery) => rho.Rise is not null && riseEvery == 0
         ? new KeyProblem(
-            nameof(OnePassPerturbation.RiseEvery), "a whole number of at least 1: rho says the rise, which is measured so often")
+            nameof(OnePassPerturbation.RiseEvery),
+            $"a whole number of at least 1: {Setting.Of("rho")} says the rise, which is measured so often")
         : null;
 
     public double Current => current[0];

@@ -1,4 +1,5 @@
 using Engine.Common;
+using Engine.Common.Keys;
 
 namespace Engine.Optim.Methods;
 
@@ -8,7 +9,7 @@ public static class MethodCatalog
     /// <summary>
     /// Names of the literature that mean more than one method, or one by another name; in whatever spelling (<see cref="Letters"/>).
     /// </summary>
-    private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
+    private static Dictionary<string, string> Meanings => new(StringComparer.Ordinal)
     {
         ["flatlora"] =
             $"did you mean '{FlatLora.MethodName}', random perturbation of the full weight (ICML 2025, arXiv 2409.14396)? The name has a "
@@ -19,10 +20,11 @@ public static class MethodCatalog
             + $"(and its two-pass form {FmLora.MethodName}); {FlatLora.MethodName} is random perturbation (arXiv 2409.14396)",
         ["loraggpo"] = $"it is written {FlatLoraGgpo.MethodName} here",
         ["lesam"] =
-            $"it is the radius of {LoraSamLesam.MethodName}, and of {Sam.MethodName} and {FmLora.MethodName} where their sigma is set",
+            $"it is the radius of {LoraSamLesam.MethodName}, and of {Sam.MethodName} and {FmLora.MethodName} where "
+            + $"{Setting.Of("sigma")} is set",
         ["lora"] = "without a method, or with plain, adapters are trained as plain LoRA",
-        ["dora"] = "DoRA is a kind of adapter: set adapter.use_dora: true",
-        ["pissa"] = "PiSSA is a start of adapters: set adapter.init_lora_weights: pissa",
+        ["dora"] = $"DoRA is a kind of adapter: set {Setting.Of("adapter.use_dora", "true")}",
+        ["pissa"] = $"PiSSA is a start of adapters: set {Setting.Of("adapter.init_lora_weights")} to pissa",
     };
 
     private static readonly Lock Registration = new();

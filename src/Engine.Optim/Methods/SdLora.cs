@@ -78,7 +78,8 @@ public sealed record SdLora : Method, IKeyRules
     KeyProblem? IKeyRules.Problem => Ranks?.Any(rank => rank < 1) == true
         ? new KeyProblem(nameof(Ranks), "ranks of at least 1, such as [10, 8, 6]")
         : DropBelow > 0 && Directions == StoredDirection.Code
-            ? new KeyProblem(nameof(DropBelow), "0 beside directions: code, whose scalars start anew and so take nothing over")
+            ? new KeyProblem(nameof(DropBelow), $"0 beside {Setting.Of("directions", "code")}, whose scalars start anew and so take "
+                + "nothing over")
         : null;
 
     /// <summary>The rank of a task's direction.</summary>
@@ -121,8 +122,9 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
         tasks = ((SdLoraForm)layers[0].Form!).Tasks;
         if (settings.Ranks?.Max() > layers.Max(layer => layer.Rank))
         {
-            throw Refusal($"method {Name}: ranks has {settings.Ranks.Max()}, and {Setting.Of("adapter.r")}, the room for each of them, is "
-                + "less; raise r.");
+            throw Refusal(
+                $"method {Name}: {Setting.Of("ranks")} has {settings.Ranks.Max()}, and {Setting.Of("adapter.r")}, the room for each of them, "
+                + $"is less; raise {Setting.Of("r")}.");
         }
 
         if (settings.Ranks?.Count > tasks)
@@ -133,7 +135,8 @@ internal sealed class SdLoraMethod(SdLora settings) : AdapterMethod(settings)
 
         if (settings.Init is not null && tasks == 1)
         {
-            throw Refusal($"method {Name}: init has the starts of tasks after the first, and the run has one task; leave it out.");
+            throw Refusal($"method {Name}: {Setting.Of("init")} has the starts of tasks after the first, and the run has one task; "
+                + "leave it out.");
         }
 
         var choices = new Dictionary<int, (Variable Current, Variable? Stored)>();

@@ -49,7 +49,7 @@ public sealed record XgbLora : Method, IKeyRules
     public ulong BoosterSeed { get; init; } = 42;
 
     KeyProblem? IKeyRules.Problem => Kappa is not null && Boosters is not null
-        ? new KeyProblem(nameof(Boosters), "either kappa or boosters, since each follows from the other")
+        ? new KeyProblem(nameof(Boosters), $"either {Setting.Of("kappa")} or {Setting.Of("boosters")}, since each follows from the other")
         : null;
 
     /// <summary>Steps that a booster trains in a run of so many.</summary>

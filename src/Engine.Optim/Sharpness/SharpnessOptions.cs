@@ -103,17 +103,18 @@ public sealed record SharpnessOptions
             && Spaces.Count > 0, $"Nothing is to be measured: at least one instrument and one space were expected.");
         Require(Instruments.All(Enum.IsDefined)
             && Spaces.All(Enum.IsDefined), $"An instrument or a space is none of those that are measured.");
-        Require(double.IsFinite(Sigma) && Sigma > 0, $"sigma is {Sigma}; a number above 0 was expected.");
-        Require(double.IsFinite(Rho) && Rho > 0, $"rho is {Rho}; a number above 0 was expected.");
-        Require(double.IsFinite(Range) && Range > 0, $"range is {Range}; a number above 0 was expected.");
-        Require(Samples >= 2, $"samples is {Samples}; at least 2 were expected, since one has no standard error.");
-        Require(Iterations >= 2, $"iterations is {Iterations}; at least 2 were expected, since convergence is seen between two.");
-        Require(LanczosSteps >= 1, $"lanczos-steps is {LanczosSteps}; at least 1 was expected.");
-        Require(AscentSteps >= 1, $"ascent-steps is {AscentSteps}; at least 1 was expected.");
-        Require(Points >= 2 && Grid >= 2, $"points is {Points} and grid {Grid}; at least 2 of each were expected.");
-        Require(Grid <= LargestGrid, $"grid is {Grid}; at most {LargestGrid} were expected, since a plane takes the square of it.");
-        foreach ((string name, int count) in (ReadOnlySpan<(string, int)>)[("samples", Samples), ("iterations", Iterations),
-            ("lanczos-steps", LanczosSteps), ("ascent-steps", AscentSteps), ("points", Points)])
+        Require(double.IsFinite(Sigma) && Sigma > 0, $"{nameof(Sigma)} is {Sigma}; a number above 0 was expected.");
+        Require(double.IsFinite(Rho) && Rho > 0, $"{nameof(Rho)} is {Rho}; a number above 0 was expected.");
+        Require(double.IsFinite(Range) && Range > 0, $"{nameof(Range)} is {Range}; a number above 0 was expected.");
+        Require(Samples >= 2, $"{nameof(Samples)} is {Samples}; at least 2 were expected, since one has no standard error.");
+        Require(Iterations >= 2, $"{nameof(Iterations)} is {Iterations}; at least 2 were expected, since convergence is seen between two.");
+        Require(LanczosSteps >= 1, $"{nameof(LanczosSteps)} is {LanczosSteps}; at least 1 was expected.");
+        Require(AscentSteps >= 1, $"{nameof(AscentSteps)} is {AscentSteps}; at least 1 was expected.");
+        Require(Points >= 2 && Grid >= 2, $"{nameof(Points)} is {Points} and {nameof(Grid)} {Grid}; at least 2 of each were expected.");
+        Require(
+            Grid <= LargestGrid, $"{nameof(Grid)} is {Grid}; at most {LargestGrid} were expected, since a plane takes the square of it.");
+        foreach ((string name, int count) in (ReadOnlySpan<(string, int)>)[(nameof(Samples), Samples), (nameof(Iterations), Iterations),
+            (nameof(LanczosSteps), LanczosSteps), (nameof(AscentSteps), AscentSteps), (nameof(Points), Points)])
         {
             Require(count <= MostOfOne, $"{name} is {count}; at most {MostOfOne} were expected.");
         }

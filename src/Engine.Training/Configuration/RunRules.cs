@@ -322,7 +322,9 @@ internal static class RunRules
 
     private static void CheckProducts(RunConfiguration run, MapNode? file)
     {
-        RefuseIf(run.Bf16 && run.Fp16, file, "fp16", "products are in bfloat16 (bf16) or in float16 (fp16), not in both.");
+        RefuseIf(
+            run.Bf16 && run.Fp16, file, "fp16",
+            $"products are in bfloat16 ({Setting.Of("bf16")}) or in float16 ({Setting.Of("fp16")}), not in both.");
         RefuseIf(
             run.ProductType != ElementType.Float32 && run.Adapter is null, file, run.Bf16 ? "bf16" : "fp16",
             "without an adapter every matrix is trained and float32, and so are its products; leave it out, or add an "

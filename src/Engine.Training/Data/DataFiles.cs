@@ -26,5 +26,5 @@ public sealed record DataFiles
     public override int GetHashCode() => Paths.Aggregate(0, HashCode.Combine);
 
     /// <summary>The files, for messages.</summary>
-    public override string ToString() => string.Join(", ", Paths);
+    public override string ToString() => string.Join(", ", Paths.Select(path => ExampleNames.Find(path) ?? path));
 }

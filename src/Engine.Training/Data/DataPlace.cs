@@ -25,7 +25,8 @@ internal readonly record struct DataPlace(string Path, int Number, PlaceKind Kin
     /// <param name="column">The column that is missing; null where something else is wrong.</param>
     public DataFileException Wrong(string problem, Exception? innerException = null, string? column = null) => Kind switch
     {
-        PlaceKind.Line => new DataFileException(Path, Number, problem, innerException) { Column = column },
+        PlaceKind.Line when ExampleNames.Find(Path) is null =>
+            new DataFileException(Path, Number, problem, innerException) { Column = column },
         PlaceKind.Row => new DataFileException(Path, $"row {Number}: {problem}", innerException) { Column = column },
         _ => new DataFileException(ToString(), problem, innerException) { Column = column },
     };
@@ -33,6 +34,7 @@ internal readonly record struct DataPlace(string Path, int Number, PlaceKind Kin
     /// <summary>"line 3 of train.tsv", "row 3 of train.parquet" or "examples[2]".</summary>
     public override string ToString() => Kind switch
     {
+        PlaceKind.Line when ExampleNames.Find(Path) is { } name => $"{name}[{Number - 1}]",
         PlaceKind.Line => $"line {Number} of {Path}",
         PlaceKind.Row => $"row {Number} of {Path}",
         _ => $"{Path}[{Number}]",

@@ -69,7 +69,7 @@ internal sealed class JsonRecord : IDisposable
         using (document)
         {
             throw place.Wrong($"the line is {Kind(document.RootElement)}; an object was expected. A list of objects is read with "
-                + $"{Setting.Of("data.format")}: json.");
+                + $"{Setting.Of("data.format", "json")}.");
         }
     }
 

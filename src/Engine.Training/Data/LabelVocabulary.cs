@@ -45,7 +45,7 @@ internal sealed class LabelVocabulary
     {
         if (configured is not null)
         {
-            LabelVocabulary given = FromNames(configured, "the run file's labels");
+            LabelVocabulary given = FromNames(configured, $"{Setting.Of("data.labels")}");
             given.AddIndexAliases(train);
             _ = train.Examples[0].Labels is null ? given.Encode(train).Length : given.EncodeLists(train).Length;
             return given;
@@ -75,7 +75,7 @@ internal sealed class LabelVocabulary
                     + $"Name them all in {Setting.Of("data.labels")} if the others are only rare.");
         }
 
-        return FromNames(Sort(train, seen), $"the labels of {string.Join(", ", train.Files.Paths.Select(Path.GetFileName))}");
+        return FromNames(Sort(train, seen), $"the labels of {string.Join(", ", train.Files.Paths.Select(NameOf))}");
     }
 
     /// <summary>
@@ -122,6 +122,8 @@ internal sealed class LabelVocabulary
 
         return indicators;
     }
+
+    private static string NameOf(string path) => ExampleNames.Find(path) ?? Path.GetFileName(path);
 
     private int IndexOf(Example example, string label) => indices.TryGetValue(ClassLabel.Key(label), out int index)
         ? index

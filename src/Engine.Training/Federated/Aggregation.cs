@@ -1,3 +1,5 @@
+using Engine.Common.Keys;
+
 namespace Engine.Training.Federated;
 
 /// <summary>The server's side of a round: one set of weights of the clients'.</summary>
@@ -131,7 +133,8 @@ internal static class Aggregation
                 if (i == j && !(sum > 0))
                 {
                     throw new ArithmeticException(
-                        "The rows of the averaged A depend on each other, so that nothing bounds the correction of B; mu above 0 does.");
+                        "The rows of the averaged A depend on each other, so that nothing bounds the correction of B; "
+                        + $"{Setting.Of("federated.mu")} above 0 does.");
                 }
 
                 matrix[(i * size) + j] = i == j ? Math.Sqrt(sum) : sum / matrix[(j * size) + j];

@@ -65,7 +65,7 @@ internal sealed class PrivacyLedger
             ? new PrivacyLedger(run, method, step => [(drawn.Count, step)])
             : throw new ConfigurationException(
                 $"method {method.Name}: nothing says how prebatched rows were drawn, and its epsilon rests on that; give the texts, or set "
-                + "clip: 0 for training without a guarantee.");
+                + $"{Setting.Of("clip", "0")} for training without a guarantee.");
     }
 
     /// <summary>What a user should know of a run whose method looks private and is not; null where there is nothing.</summary>

@@ -1,3 +1,4 @@
+using Engine.Common.Keys;
 using Engine.Devices;
 using Engine.Model;
 using Engine.Model.Architectures;
@@ -54,7 +55,8 @@ internal sealed record LanguageModelData(ModelFolder Folder, Architecture Archit
         {
             throw new ArgumentException(
                 "A causal language model's data is known by its keys (messages, prompt with completion, ...), "
-                    + "and columns are named (text, text_pair, label); leave them out.");
+                    + $"and columns are named ({Setting.Of("data.text")}, {Setting.Of("data.text_pair")}, {Setting.Of("data.label")}); "
+                    + "leave them out.");
         }
 
         const DataContents Read = DataContents.Records | DataContents.Texts;

@@ -268,8 +268,8 @@ internal sealed class PreparedRun : IDisposable
         if (run.Tf32 != device.Options.Tf32 || (run.Products ?? device.Options.Products) != device.Options.Products)
         {
             throw new ConfigurationException(
-                $"products and tf32 say what computes products, and {device} was opened with others; open it by DeviceCatalog.Open(id, "
-                    + "run.DeviceOptions).");
+                $"{Setting.Of("products")} and {Setting.Of("tf32")} say what computes products, and {device} was opened with others; open "
+                    + "it by DeviceCatalog.Open(id, run.DeviceOptions).");
         }
 
         if (run.ProductType == ElementType.Float32)
@@ -282,14 +282,15 @@ internal sealed class PreparedRun : IDisposable
         {
             throw new ConfigurationException(
                 $"{run.Places.Of(key)}: products in {type} are those with frozen matrices stored in {type}, "
-                    + $"and these are stored in {WeightTypes.Name(storage)}; set dtype: {type}, or leave {key} out.");
+                    + $"and these are stored in {WeightTypes.Name(storage)}; set "
+                    + $"{Setting.Of("dtype", type)}, or leave {Setting.Of(key)} out.");
         }
 
         if (!device.Features.Tiles)
         {
             throw new ConfigurationException(
-                $"{key}: products in {type} are for graphics cards, and {device} computes none; leave {key} out, "
-                    + "or choose another device.");
+                $"{run.Places.Of(key)}: products in {type} are for graphics cards, and {device} computes none; leave "
+                    + $"{Setting.Of(key)} out, or choose another device.");
         }
     }
 }

@@ -168,7 +168,7 @@ public sealed class EncoderTaskTests : IDisposable
         "train.jsonl:2: property 'tokens' has a number at place 1; a string was expected.")]
     [InlineData("""{"tokens": ["a"], "tags": [null]}""", "train.jsonl:2: property 'tags' has the word null at place 0 that is no label")]
     [InlineData("""{"tokens": ["a"]}""", "train.jsonl:2: the object has no property 'tags'; it has tokens.")]
-    [InlineData("""{"tokens": ["a"], "tags": ["B-X"]}""", "train.jsonl:2: the label 'B-X' is not among the run file's labels: ")]
+    [InlineData("""{"tokens": ["a"], "tags": ["B-X"]}""", "train.jsonl:2: the label 'B-X' is not among data.labels: ")]
     public void Wrong_words_are_answered_with_their_row(string line, string expected)
     {
         File.WriteAllLines(tiny.File("train.jsonl"), ["""{"tokens": ["a", "b"], "tags": ["O", "B-PER"]}""", line]);
@@ -181,7 +181,7 @@ public sealed class EncoderTaskTests : IDisposable
     [InlineData(
         """{"sentence": "a", "kinds": ["x", "x"]}""",
         "train.jsonl:2: 'kinds' has the label 'x' twice; each class may be there once.")]
-    [InlineData("""{"sentence": "a", "kinds": ["w"]}""", "train.jsonl:2: the label 'w' is not among the run file's labels: ")]
+    [InlineData("""{"sentence": "a", "kinds": ["w"]}""", "train.jsonl:2: the label 'w' is not among data.labels: ")]
     public void Wrong_lists_of_labels_are_answered_with_their_row(string line, string expected)
     {
         File.WriteAllLines(tiny.File("train.jsonl"), ["""{"sentence": "a", "kinds": ["x", 1]}""", line]);

@@ -24,7 +24,7 @@ internal sealed unsafe class CublasLtHandle : IDisposable
             device.MakeCurrent();
             status = CublasLtApi.Create(&created);
             Check(device, status, "cublasLtCreate",
-                "Choose products: own, or let ENGINE_CUBLAS name a version that knows this card and its driver.");
+                "Choose Engine's own products, or let ENGINE_CUBLAS name a version that knows this card and its driver.");
         }
         catch
         {

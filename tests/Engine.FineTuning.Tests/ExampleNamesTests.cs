@@ -1,12 +1,13 @@
 using Engine.Model.Batching;
 using Engine.Training.Configuration;
+using Engine.Training.Data;
 using Engine.Training.Running;
 using Engine.Training.Tests.Running;
 
 namespace Engine.FineTuning.Tests;
 
 /// <summary>Messages speak of examples in memory as the program calls them, not of files that it never wrote.</summary>
-public sealed class CallersWordsTests : IDisposable
+public sealed class ExampleNamesTests : IDisposable
 {
     private readonly TinyRun tiny = new();
 
@@ -84,13 +85,20 @@ public sealed class CallersWordsTests : IDisposable
     [Fact]
     public void Places_of_other_files_stay()
     {
-        var words = new CallersWords();
-        words.Add("/runs/a/data/train-0123.jsonl", "train");
+        const string Own = "/runs/a/data/train-0123.jsonl", Other = "/data/train-0124.jsonl";
+        string[] Said() =>
+        [
+            new DataPlace(Own, 3).Wrong("no label.").Message, $"{new DataPlace(Own, 1)}", $"{new DataFiles([Own, Other])}",
+            new DataPlace(Other, 3).Wrong("no label.").Message, $"{new DataPlace(Other, 1)}",
+        ];
+        string[] before = Said();
+        using (ExampleNames.Use(new Dictionary<string, string> { [Own] = "train" }))
+        {
+            Assert.Equal(
+                ["train[2]: no label.", "train[0]", $"train, {Other}", $"{Other}:3: no label.", $"line 1 of {Other}"], Said());
+        }
 
-        Assert.Equal(
-            "train[2] repeats train[0]; the labels of train and /data/train-0124.jsonl:3",
-            words.In("/runs/a/data/train-0123.jsonl:3 repeats line 1 of /runs/a/data/train-0123.jsonl; the labels of train-0123.jsonl and "
-                + "/data/train-0124.jsonl:3"));
-        Assert.Null(words.Of(new DataFileException("/data/dev.tsv", 3, "no label.")));
+        Assert.Equal($"{Own}:3: no label.", before[0]);
+        Assert.Equal(before, Said());
     }
 }
