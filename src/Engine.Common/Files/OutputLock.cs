@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Engine.Common.Files;
 
@@ -8,7 +9,7 @@ namespace Engine.Common.Files;
 /// Holds a folder against every other writer: a file in it that says which process of which host writes there. A file that a crash left
 /// behind is known by its process, which is no more (or is another one of the same number), and taken over.
 /// </summary>
-internal sealed class OutputLock : IDisposable
+internal sealed partial class OutputLock : IDisposable
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "engine.lock";
@@ -129,13 +130,6 @@ internal sealed class OutputLock : IDisposable
     /// <param name="Ticket">What tells two holders in one process apart.</param>
     private sealed record Holder(int Process, string Host, string Identity, DateTime Since, string Ticket)
     {
-        private static readonly JsonSerializerOptions Format = new()
-        {
-            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            RespectRequiredConstructorParameters = true,
-            RespectNullableAnnotations = true,
-        };
-
         public static Holder Mine()
         {
             string identity = IdentityOf(Environment.ProcessId)
@@ -177,14 +171,14 @@ internal sealed class OutputLock : IDisposable
             return fields[State] is "Z" or "X" ? null : $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()}/{fields[StartTime]}";
         }
 
-        public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, Format), (byte)'\n'];
+        public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, HolderFormat.Default.Holder), (byte)'\n'];
 
         /// <summary>Null where the content is not what <see cref="ToJson"/> makes.</summary>
         public static Holder? Parse(byte[] content)
         {
             try
             {
-                return JsonSerializer.Deserialize<Holder>(content, Format);
+                return JsonSerializer.Deserialize(content, HolderFormat.Default.Holder);
             }
             catch (JsonException)
             {
@@ -192,4 +186,12 @@ internal sealed class OutputLock : IDisposable
             }
         }
     }
+
+    /// <summary>The file's format; generated, since reflection over it takes longer than a start should.</summary>
+    [JsonSourceGenerationOptions(
+        PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true)]
+    [JsonSerializable(typeof(Holder))]
+    private sealed partial class HolderFormat : JsonSerializerContext;
 }

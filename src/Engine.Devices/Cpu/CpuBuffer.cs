@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ILGPU.Runtime;
 
@@ -25,8 +26,16 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     public byte* Address { get; private set; }
 
-    private protected override void FillBytes(byte value, long byteOffset, long count) =>
-        NativeMemory.Fill(Address + byteOffset, (nuint)count, value);
+    /// <remarks>By the C library, at once; .NET's own filling is compiled when it is first called, without optimisation.</remarks>
+    private protected override void FillBytes(byte value, long byteOffset, long count)
+    {
+        for (long done = 0; done < count;)
+        {
+            uint part = (uint)Math.Min(count - done, int.MaxValue);
+            Unsafe.InitBlockUnaligned(Address + byteOffset + done, value, part);
+            done += part;
+        }
+    }
 
     private protected override void CopyBytes(DeviceBuffer source, long sourceOffset, long targetOffset, long count) =>
         NativeMemory.Copy(((CpuBuffer)source).Address + sourceOffset, Address + targetOffset, (nuint)count);

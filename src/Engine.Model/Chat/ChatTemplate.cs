@@ -18,8 +18,7 @@ public sealed class ChatTemplate
     private const string TurnStart = "<|im_start|>", TurnEnd = "<|im_end|>";
 
     private readonly string place;
-    private readonly JinjaTemplate template;
-    private readonly JinjaTemplate? withTools;
+    private readonly Lazy<Parsed> template;
     private readonly string source;
 
     /// <param name="place">Where it stands, for messages.</param>
@@ -28,8 +27,7 @@ public sealed class ChatTemplate
         Name = name;
         this.place = place;
         this.source = source.Default + source.WithTools;
-        template = Parse(source.Default);
-        withTools = source.WithTools is null ? null : Parse(source.WithTools);
+        template = new Lazy<Parsed>(() => Parsed.Of(source));
     }
 
     /// <summary><c>chatml</c>: <c>&lt;|im_start|&gt;role\ncontent&lt;|im_end|&gt;\n</c>, nothing added.</summary>
@@ -79,7 +77,7 @@ public sealed class ChatTemplate
     internal IReadOnlyList<string> RequiredTokens { get; private init; } = [];
 
     /// <summary>Whether blocks <c>generation</c> say what of a rendering is learned.</summary>
-    internal bool HasGeneration => template.HasGeneration;
+    internal bool HasGeneration => template.Value.Plain.HasGeneration;
 
     /// <summary>The template of a model folder: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json.</summary>
     /// <exception cref="ModelFileException">There is none, or it is no template; the message names its line.</exception>
@@ -103,7 +101,9 @@ public sealed class ChatTemplate
 
         try
         {
-            return new ChatTemplate(FolderName, source.Path, source);
+            var found = new ChatTemplate(FolderName, source.Path, source);
+            _ = found.template.Value;
+            return found;
         }
         catch (JinjaException error)
         {
@@ -149,7 +149,8 @@ public sealed class ChatTemplate
         try
         {
             bool hasTools = variables.TryGetValue("tools", out object? tools) && tools is not null;
-            return (hasTools && withTools is not null ? withTools : template).Render(variables);
+            (JinjaTemplate plain, JinjaTemplate? withTools) = template.Value;
+            return (hasTools && withTools is not null ? withTools : plain).Render(variables);
         }
         catch (JinjaException error)
         {
@@ -164,5 +165,11 @@ public sealed class ChatTemplate
     private static ChatTemplate BuiltIn(string name, string source, params string[] requiredTokens) =>
         new(name, name, new ChatTemplateSource(name, source)) { RequiredTokens = requiredTokens };
 
-    private static JinjaTemplate Parse(string source) => JinjaTemplate.Parse(source);
+    /// <summary>A source that was read; built-in ones are when they are first rendered, since commands name them all.</summary>
+    private sealed record Parsed(JinjaTemplate Plain, JinjaTemplate? WithTools)
+    {
+        public static Parsed Of(ChatTemplateSource source) => new(
+            JinjaTemplate.Parse(source.Default),
+            source.WithTools is null ? null : JinjaTemplate.Parse(source.WithTools));
+    }
 }
