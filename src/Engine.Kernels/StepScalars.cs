@@ -20,28 +20,17 @@ public static class StepScalars
     /// </summary>
     public const int LossScale = 3;
 
-    /// <summary>A method's schedule factor of this step (Flat-LoRA: (1 - cos(pi t / T)) / 2).</summary>
-    public const int MethodFactor = 4;
-
-    /// <summary>The schedule factor of a method that rescales adapter pairs (BAR's mu), beside which another method may run.</summary>
-    public const int BalanceFactor = 5;
-
     /// <summary>What undoes dynamic loss scaling in the summed gradients: 1 / scale.</summary>
-    public const int InverseLossScale = 6;
-
-    /// <summary>The weight of this step's value in a method's moving average (EFMLoRA's beta; 1 in the first step).</summary>
-    public const int AverageWeight = 7;
+    public const int InverseLossScale = 4;
 
     /// <summary>What the micro-batch's mean loss counts for in the step's: its share of the step's labels.</summary>
-    public const int LossWeight = 8;
-
-    /// <summary>
-    /// The rise of the loss that a step's radius is chosen for, or its share of the loss (<see cref="StepFactors.Radius"/>).
-    /// </summary>
-    public const int RiseTarget = 9;
+    public const int LossWeight = 5;
 
     /// <summary>What each sample counts for in a step that runs its samples one by one: 1 over their number.</summary>
-    public const int SampleWeight = 10;
+    public const int SampleWeight = 6;
+
+    /// <summary>The first of the slots that training methods use as they like; a kernel that reads one is told which.</summary>
+    public const int OfMethods = 8;
 
     /// <summary>Number of slots.</summary>
     public const int Count = 16;

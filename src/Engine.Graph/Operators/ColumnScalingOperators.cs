@@ -7,7 +7,7 @@ namespace Engine.Graph.Operators;
 /// ScaLoRA's scales of every layer (<see cref="ColumnScaling.Solve"/>); inputs table, parameters, gradients, step scalars, whether the step
 /// is finite, the scales' variable.
 /// </summary>
-internal sealed class SolveScalesOperator(LowRankTable table, bool byScale) : Operator
+internal sealed class SolveScalesOperator(LowRankTable table, int slot, bool byScale) : Operator
 {
     public override string Name => "SolveScales";
 
@@ -18,6 +18,7 @@ internal sealed class SolveScalesOperator(LowRankTable table, bool byScale) : Op
     public override void Lower(Lowering lowering) => lowering.Emit(ColumnScaling.Solve(
         lowering.Device,
         table,
+        slot,
         byScale,
         lowering.Input<int>(0),
         lowering.Input<float>(1),
@@ -71,14 +72,15 @@ internal sealed class MergeScaledOperator(LowRankTable table, int layer) : Opera
 
 internal static class ColumnScalingExtensions
 {
-    /// <summary>Writes the scales of every layer, for L' in <see cref="StepScalars.MethodFactor"/>.</summary>
+    /// <summary>Writes the scales of every layer, for L' in a slot of the step's scalars.</summary>
     /// <param name="byScale">L' is that slot times each layer's s^2.</param>
     /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
     /// <param name="scales">[<see cref="ColumnScales.Count"/>].</param>
     public static void SolveScales(
-        this GraphBuilder graph, LowRankLayers layers, Variable gradients, bool byScale, Tensor scalars, Tensor finite, Variable scales) =>
+        this GraphBuilder graph, LowRankLayers layers, Variable gradients, bool byScale, Tensor scalars, int slot, Tensor finite,
+        Variable scales) =>
         graph.Add(
-            new SolveScalesOperator(layers.Table, byScale),
+            new SolveScalesOperator(layers.Table, slot, byScale),
             [graph.Read(layers.Words), graph.Read(layers.Values), graph.Read(gradients), scalars, finite, graph.Read(scales)]);
 
     /// <summary>Scales factors, gradients and moments of every layer.</summary>

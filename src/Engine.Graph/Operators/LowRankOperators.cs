@@ -12,7 +12,7 @@ internal sealed record LowRankLayers(LowRankTable Table, Variable Words, Variabl
 /// <summary>
 /// EFMLoRA's perturbation of every B (<see cref="LowRank.AscentDirection"/>); inputs table, parameters, gradients, step scalars.
 /// </summary>
-internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
+internal sealed class AscentDirectionOperator(LowRankTable table, int slot) : Operator
 {
     public override string Name => "AscentDirection";
 
@@ -21,6 +21,7 @@ internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
     public override void Lower(Lowering lowering) => lowering.Emit(LowRank.AscentDirection(
         lowering.Device,
         table,
+        slot,
         lowering.Input<int>(0),
         lowering.Input<float>(1),
         lowering.Input<float>(2),
@@ -33,7 +34,7 @@ internal sealed class AscentDirectionOperator(LowRankTable table) : Operator
 /// Clips scaled products in place (<see cref="LowRank.ClipProducts"/>); inputs table, parameters, step scalars, whether the step is finite,
 /// the ratio's variable.
 /// </summary>
-internal sealed class ClipProductsOperator(LowRankTable table, bool perLayer) : Operator
+internal sealed class ClipProductsOperator(LowRankTable table, int slot, bool perLayer) : Operator
 {
     public override string Name => "ClipProducts";
 
@@ -44,6 +45,7 @@ internal sealed class ClipProductsOperator(LowRankTable table, bool perLayer) : 
     public override void Lower(Lowering lowering) => lowering.Emit(LowRank.ClipProducts(
         lowering.Device,
         table,
+        slot,
         perLayer,
         lowering.Input<int>(0),
         lowering.Input<float>(1),
@@ -88,23 +90,24 @@ internal static class LowRankExtensions
             new FactorPenaltyOperator(layers.Table, spectral, mu),
             [graph.Read(layers.Words), graph.Read(layers.Values), graph.Read(gradients), graph.Read(norms)]);
 
-    /// <summary>E_B of every layer, one behind the other, for the radius in <see cref="StepScalars.MethodFactor"/>.</summary>
-    public static Tensor AscentDirection(this GraphBuilder graph, LowRankLayers layers, Variable gradients, Tensor scalars) => graph.Add(
-        new AscentDirectionOperator(layers.Table),
-        new Shape(checked((int)layers.Table.DirectionCount)),
-        graph.Read(layers.Words),
-        graph.Read(layers.Values),
-        graph.Read(gradients),
-        scalars);
+    /// <summary>E_B of every layer, one behind the other, for the radius in a slot of the step's scalars.</summary>
+    public static Tensor AscentDirection(this GraphBuilder graph, LowRankLayers layers, Variable gradients, Tensor scalars, int slot) =>
+        graph.Add(
+            new AscentDirectionOperator(layers.Table, slot),
+            new Shape(checked((int)layers.Table.DirectionCount)),
+            graph.Read(layers.Words),
+            graph.Read(layers.Values),
+            graph.Read(gradients),
+            scalars);
 
     /// <summary>
-    /// Scales every A and B so that the products' norm is at most the radius in <see cref="StepScalars.MethodFactor"/>, over all layers or
-    /// in each.
+    /// Scales every A and B so that the products' norm is at most the radius in a slot of the step's scalars, over all layers or in
+    /// each.
     /// </summary>
     /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
     /// <param name="ratio">[1] Receives the norm before over the radius.</param>
     public static void ClipProducts(
-        this GraphBuilder graph, LowRankLayers layers, bool perLayer, Tensor scalars, Tensor finite, Variable ratio) => graph.Add(
-            new ClipProductsOperator(layers.Table, perLayer),
+        this GraphBuilder graph, LowRankLayers layers, bool perLayer, Tensor scalars, int slot, Tensor finite, Variable ratio) => graph.Add(
+            new ClipProductsOperator(layers.Table, slot, perLayer),
             [graph.Read(layers.Words), graph.Read(layers.Values), scalars, finite, graph.Read(ratio)]);
 }

@@ -103,7 +103,7 @@ internal sealed class SamFactorsOperator(float numerator, bool hasMask, bool has
 /// A radius by the rise of the loss (<see cref="StepFactors.Radius"/>); inputs sums [segments], step scalars, loss, the radius's variable
 /// and, where tensors are left out, the mask.
 /// </summary>
-internal sealed class AscentRadiusOperator(RadiusRule rule) : Operator
+internal sealed class AscentRadiusOperator(RadiusRule rule, int slot) : Operator
 {
     public override string Name => "AscentRadius";
 
@@ -111,6 +111,7 @@ internal sealed class AscentRadiusOperator(RadiusRule rule) : Operator
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Radius(
         lowering.Device,
+        slot,
         (int)lowering.Node.Inputs[0].Shape.Count,
         rule,
         lowering.Input<float>(0),
@@ -143,13 +144,13 @@ internal sealed class NormRatioFactorsOperator(float a) : Operator
 /// <summary>
 /// BAR's factors; inputs squared norms of A and B of each pair [2 pairs], step scalars, whether the step is finite; output [2 pairs].
 /// </summary>
-internal sealed class BalanceFactorsOperator(bool growsLarger) : Operator
+internal sealed class BalanceFactorsOperator(int slot, bool growsLarger) : Operator
 {
     public override string Name => "BalanceFactors";
 
     public override void Lower(Lowering lowering) => lowering.Emit(StepFactors.Balance(
-        lowering.Device, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0), lowering.Input<float>(1),
-        lowering.Input<float>(2), lowering.Output<float>(0)));
+        lowering.Device, slot, (int)lowering.Node.Outputs[0].Shape.Count / 2, growsLarger, lowering.Input<float>(0),
+        lowering.Input<float>(1), lowering.Input<float>(2), lowering.Output<float>(0)));
 }
 
 /// <summary>Norms, products and changes of many tensors in one launch, and the factors that perturbations take from them.</summary>
@@ -208,15 +209,17 @@ public static class SegmentExtensions
             [squares, .. mask is null ? (Tensor[])[] : [mask], .. radius is null ? (Tensor[])[] : [radius]]);
 
     /// <summary>
-    /// Writes the radius at which a perturbation raises the loss by the step's target (<see cref="StepScalars.RiseTarget"/>).
+    /// Writes the radius at which a perturbation raises the loss by the step's target.
     /// </summary>
     /// <param name="sums">A number for each segment, whose sum is the slope or its square.</param>
+    /// <param name="slot">The slot of <paramref name="scalars"/> with the target.</param>
     /// <param name="loss">[1] The loss that the target is a share of.</param>
     internal static void AscentRadius(
-        this GraphBuilder graph, RadiusRule rule, Tensor sums, Tensor scalars, Tensor loss, Variable radius, Tensor? mask = null)
+        this GraphBuilder graph, RadiusRule rule, Tensor sums, Tensor scalars, int slot, Tensor loss, Variable radius,
+        Tensor? mask = null)
     {
         Tensor[] operands = [sums, scalars, loss, graph.Read(radius)];
-        graph.Add(new AscentRadiusOperator(rule), mask is null ? operands : [.. operands, mask]);
+        graph.Add(new AscentRadiusOperator(rule, slot), mask is null ? operands : [.. operands, mask]);
     }
 
     /// <summary>-(sum of dots) / (sum of squares), for every segment.</summary>
@@ -229,7 +232,9 @@ public static class SegmentExtensions
 
     /// <summary>BAR's factors of pairs A, B, A, B, ...</summary>
     /// <param name="finite"><see cref="GradientFactors.Finite"/>.</param>
+    /// <param name="slot">The slot of <paramref name="scalars"/> with the schedule's factor.</param>
     /// <param name="growsLarger">nBAR: the larger grows; oBAR: it shrinks.</param>
-    public static Tensor BalanceFactors(this GraphBuilder graph, Tensor squares, Tensor scalars, Tensor finite, bool growsLarger) =>
-        graph.Add(new BalanceFactorsOperator(growsLarger), squares.Shape, squares, scalars, finite);
+    public static Tensor BalanceFactors(
+        this GraphBuilder graph, Tensor squares, Tensor scalars, int slot, Tensor finite, bool growsLarger) =>
+        graph.Add(new BalanceFactorsOperator(slot, growsLarger), squares.Shape, squares, scalars, finite);
 }

@@ -30,7 +30,7 @@ internal sealed class PerturbWeightOperator(uint stream, bool reachesInputs) : O
 /// Flat-LoRA's noise deviation per output row; inputs A W0^T, B, A A^T, step scalars, the deviation variable, which holds the frozen rows'
 /// squared norms before.
 /// </summary>
-internal sealed class FlatDeviationOperator(int columns, float rho, float loraScale) : Operator
+internal sealed class FlatDeviationOperator(int slot, int columns, float rho, float loraScale) : Operator
 {
     public override string Name => "FlatDeviation";
 
@@ -41,6 +41,7 @@ internal sealed class FlatDeviationOperator(int columns, float rho, float loraSc
         Shape b = lowering.Node.Inputs[1].Shape;
         lowering.Emit(Noise.FlatDeviation(
             lowering.Device,
+            slot,
             b.Rows,
             columns,
             b.Columns,
@@ -79,10 +80,11 @@ internal static class WeightExtensions
         graph.Add(new PerturbWeightOperator(stream, reachesInputs), weight.Shape, weight, deviation, random);
 
     /// <summary>Turns the squared norms of an adapted layer's frozen rows into Flat-LoRA's deviation of each.</summary>
+    /// <param name="slot">The slot of <paramref name="scalars"/> with the schedule's factor.</param>
     public static void FlatDeviation(
-        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor aw, Tensor b, Tensor gram, Tensor scalars,
+        this GraphBuilder graph, int columns, float rho, float loraScale, Tensor aw, Tensor b, Tensor gram, Tensor scalars, int slot,
         Variable deviation) =>
-        graph.Add(new FlatDeviationOperator(columns, rho, loraScale), [aw, b, gram, scalars, graph.Read(deviation)]);
+        graph.Add(new FlatDeviationOperator(slot, columns, rho, loraScale), [aw, b, gram, scalars, graph.Read(deviation)]);
 
     /// <summary>Writes the squared norm of each row of x.</summary>
     public static void RowSquaredNorms(this GraphBuilder graph, Tensor x, Variable result) =>

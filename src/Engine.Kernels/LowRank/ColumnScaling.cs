@@ -20,16 +20,17 @@ internal static class ColumnScaling
     /// The scales of every layer. With U = G_B / s, V = G_A / s, S1 = [B, U] and S2 = [V^T, A^T]: M v = lambda, M the elementwise product
     /// of S1^T S1 and S2^T S2, lambda the squared norms of V's rows and U's columns. Where all of v is positive, alpha = sqrt(v[..r] / L'),
     /// beta = sqrt(v[r..] / L'); else the same from the 2 x 2 system of block sums, one alpha and one beta for all columns; where that is
-    /// not positive either, where B is zero or L' is not above zero, 1. L' = scalars[MethodFactor], times s^2 where <paramref
+    /// not positive either, where B is zero or L' is not above zero, 1. L' = scalars[slot], times s^2 where <paramref
     /// name="byScale"/> says so.
     /// </summary>
     /// <param name="tableView">The table's data, int32.</param>
     /// <param name="values">The run of parameters.</param>
     /// <param name="gradients">Their gradients, laid out alike.</param>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: every scale is then 1.</param>
+    /// <param name="slot">The place of L' among the step's scalars.</param>
     /// <param name="scales">Receives the scales, <see cref="ColumnScales"/>.</param>
     public static Launch[] Solve(
-        Device device, LowRankTable table, bool byScale,
+        Device device, LowRankTable table, int slot, bool byScale,
         BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars,
         BufferView<float> finite, BufferView<float> workspace, BufferView<float> scales)
     {
@@ -42,7 +43,7 @@ internal static class ColumnScaling
         Operand.Require(scales, ColumnScales.Count(table));
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new SolveScalesHost(cpu, table, byScale, values, gradients, scalars, finite, scales)];
+            return [new SolveScalesHost(cpu, table, slot, byScale, values, gradients, scalars, finite, scales)];
         }
 
         int layers = table.Pairs.Count, rank = table.LargestRank;
@@ -53,7 +54,8 @@ internal static class ColumnScaling
             LowRank.Grams(device, table, LowRankSlots.Products, tableView, values, gradients, workspace),
             ColumnScalingKernels.SolveKernel.Bind(
                 device, new LaunchShape(layers, groupSize),
-                tableView, workspace, workspace.Slice(slots, workspace.Length - slots), scalars, finite, scales, rank, byScale, groupSize),
+                tableView, workspace, workspace.Slice(slots, workspace.Length - slots), scalars, finite, scales, slot, rank,
+                byScale, groupSize),
         ];
     }
 

@@ -5,7 +5,7 @@ namespace Engine.Kernels;
 
 /// <summary>The scales of every layer, in float64 throughout; as <see cref="ColumnScalingKernels.Solve"/>.</summary>
 internal sealed unsafe class SolveScalesHost(
-    CpuDevice device, LowRankTable table, bool byScale,
+    CpuDevice device, LowRankTable table, int slot, bool byScale,
     BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars, BufferView<float> finite, BufferView<float> scales)
     : LayerHost(device, table.Pairs)
 {
@@ -59,7 +59,7 @@ internal sealed unsafe class SolveScalesHost(
         }
 
         (double forB, double forA) = SolveScalars(gramB, squareA, crossA, crossB, squareB, gramA, rank);
-        double target = scalars[StepScalars.MethodFactor] * (byScale ? (double)pair.Scale * pair.Scale : 1);
+        double target = scalars[slot] * (byScale ? (double)pair.Scale * pair.Scale : 1);
         ScalingBranch branch = !(Trace(gramB, rank) > 0) || !(target > 0) || float.IsNaN(*finite) ? ScalingBranch.Skipped
             : positive ? ScalingBranch.Columns
             : forB > 0 && forA > 0 ? ScalingBranch.Scalars

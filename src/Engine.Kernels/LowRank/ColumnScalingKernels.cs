@@ -10,7 +10,7 @@ internal static partial class ColumnScalingKernels
     [Kernel]
     public static void Solve(
         ArrayView<int> table, ArrayView<float> products, ArrayView<float> systems, ArrayView<float> scalars, ArrayView<float> finite,
-        ArrayView<float> scales, int largestRank, bool byScale, [Specialize] int groupSize)
+        ArrayView<float> scales, int slot, int largestRank, bool byScale, [Specialize] int groupSize)
     {
         // The norms of the columns of S1, then of S2: pairs.
         ArrayView<float> norms = SharedMemory.Allocate<float>(8 * LowRank.LargestRank);
@@ -116,7 +116,7 @@ internal static partial class ColumnScalingKernels
         float forB = Solved(p, b, q, determinant, a);
         float forA = Solved(q, b, p, determinant, c);
 
-        float target = scalars[StepScalars.MethodFactor] * (byScale ? scale * scale : 1f);
+        float target = scalars[slot] * (byScale ? scale * scale : 1f);
         bool hasB = false;
         bool positive = true;
         for (int k = 0; k < size; k++)

@@ -28,14 +28,15 @@ internal static class LowRank
     /// <summary>
     /// The perturbation of every B that climbs fastest in the full weight, as far as the factors see it (EFMLoRA, arXiv 2508.00522,
     /// equations 12, 13 and 15): E_B = rho / (2 s^2 ||gW||) [G_B + B (B^T B)^+ (G_A A^T)] (A A^T)^+, ||gW|| each layer's own, rho =
-    /// scalars[MethodFactor].
+    /// scalars[slot].
     /// </summary>
+    /// <param name="slot">The place among the step's scalars.</param>
     /// <param name="tableView">The table's data, int32.</param>
     /// <param name="values">The run of parameters.</param>
     /// <param name="gradients">Their gradients, laid out alike.</param>
     /// <param name="direction">Receives E_B of every layer, [<see cref="LowRankTable.DirectionCount"/>].</param>
     public static Launch[] AscentDirection(
-        Device device, LowRankTable table,
+        Device device, LowRankTable table, int slot,
         BufferView<int> tableView, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars,
         BufferView<float> workspace, BufferView<float> direction)
     {
@@ -47,7 +48,7 @@ internal static class LowRank
         Operand.Require(direction, table.DirectionCount);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new AscentDirectionHost(cpu, table.Pairs, values, gradients, scalars, direction)];
+            return [new AscentDirectionHost(cpu, table.Pairs, slot, values, gradients, scalars, direction)];
         }
 
         int layers = table.Pairs.Count, rank = table.LargestRank;
@@ -58,7 +59,7 @@ internal static class LowRank
             Grams(device, table, LowRankSlots.Products, tableView, values, gradients, workspace),
             LowRankKernels.PseudoInverseKernel.Bind(
                 device, new LaunchShape(layers, 2, 1, small), tableView, workspace, rank, Sweeps(rank), small),
-            LowRankKernels.CombineKernel.Bind(device, new LaunchShape(layers, small), tableView, workspace, scalars, rank, small),
+            LowRankKernels.CombineKernel.Bind(device, new LaunchShape(layers, small), tableView, workspace, scalars, slot, rank, small),
             LowRankKernels.DirectionKernel.Bind(
                 device, elements with { GroupsY = layers }, tableView, values, gradients, workspace, direction, rank),
         ];
@@ -71,16 +72,17 @@ internal static class LowRank
             : LowRankSlots.LayerStride(table.LargestRank) * table.Pairs.Count);
 
     /// <summary>
-    /// Clips the scaled products s B A to Frobenius norm rho = scalars[MethodFactor]: with norm c above it, A and B are multiplied by
+    /// Clips the scaled products s B A to Frobenius norm rho = scalars[slot]: with norm c above it, A and B are multiplied by
     /// sqrt(rho / c). The norm is that over all layers, or each layer's own.
     /// </summary>
+    /// <param name="slot">The place among the step's scalars.</param>
     /// <param name="perLayer">Each layer by its own norm.</param>
     /// <param name="values">The run of parameters, changed in place.</param>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: no parameter is then changed.</param>
     /// <param name="ratio">[1] Receives c / rho, of layers by themselves the largest.</param>
     public static Launch[] ClipProducts(
-        Device device, LowRankTable table, bool perLayer, BufferView<int> tableView, BufferView<float> values, BufferView<float> scalars,
-        BufferView<float> finite, BufferView<float> ratio, BufferView<float> workspace)
+        Device device, LowRankTable table, int slot, bool perLayer, BufferView<int> tableView, BufferView<float> values,
+        BufferView<float> scalars, BufferView<float> finite, BufferView<float> ratio, BufferView<float> workspace)
     {
         RequireTable(table, tableView);
         Operand.Require(scalars, StepScalars.Count);
@@ -91,7 +93,7 @@ internal static class LowRank
         int layers = table.Pairs.Count, rank = table.LargestRank;
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return [new ClipProductsHost(cpu, table.Pairs, perLayer, values, scalars, finite, ratio, workspace)];
+            return [new ClipProductsHost(cpu, table.Pairs, slot, perLayer, values, scalars, finite, ratio, workspace)];
         }
 
         BufferView<float> norms = workspace.Slice(0, layers), products = workspace.Slice(layers, workspace.Length - layers);
@@ -101,7 +103,7 @@ internal static class LowRank
             Grams(device, table, LowRankSlots.FactorProducts, tableView, values, default, products),
             LowRankKernels.ProductNormsKernel.Bind(device, new LaunchShape(layers, small), tableView, products, norms, rank, small),
             LowRankKernels.ClipFactorsKernel.Bind(
-                device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, scalars, finite, ratio, layers, perLayer,
+                device, new LaunchShape(1, LaunchShapes.SingleGroup), norms, scalars, finite, ratio, slot, layers, perLayer,
                 LaunchShapes.SingleGroup),
             LowRankKernels.ScaleFactorsKernel.Bind(
                 device, LaunchShapes.Elements(device, table.LargestFactor) with { GroupsY = layers }, tableView, values, norms),

@@ -19,8 +19,8 @@ internal abstract unsafe class LayerHost(CpuDevice device, IReadOnlyList<LowRank
 
 /// <summary>EFMLoRA's perturbation of every B, in float64 throughout.</summary>
 internal sealed unsafe class AscentDirectionHost(
-    CpuDevice device, IReadOnlyList<LowRankPair> pairs, BufferView<float> values, BufferView<float> gradients, BufferView<float> scalars,
-    BufferView<float> direction)
+    CpuDevice device, IReadOnlyList<LowRankPair> pairs, int slot, BufferView<float> values, BufferView<float> gradients,
+    BufferView<float> scalars, BufferView<float> direction)
     : LayerHost(device, pairs)
 {
     private readonly float* values = CpuDevice.Pointer(values);
@@ -55,7 +55,7 @@ internal sealed unsafe class AscentDirectionHost(
         }
 
         norm = Math.Sqrt(Math.Max(0, norm)) / (2 * pair.Scale);
-        double factor = scalars[StepScalars.MethodFactor] / (2.0 * pair.Scale * pair.Scale * (norm + LowRank.NormGuard));
+        double factor = scalars[slot] / (2.0 * pair.Scale * pair.Scale * (norm + LowRank.NormGuard));
         SmallMatrices.Multiply(solvedA, inverseA, rank, gram);
         float* to = direction + pair.Direction;
         for (int i = 0; i < pair.Rows; i++, to += rank, gradientB += rank, b += rank)
@@ -77,7 +77,7 @@ internal sealed unsafe class AscentDirectionHost(
 
 /// <summary>Clips scaled products: the layers' squared norms first, then the factors, then A and B.</summary>
 internal sealed unsafe class ClipProductsHost(
-    CpuDevice device, IReadOnlyList<LowRankPair> pairs, bool perLayer, BufferView<float> values, BufferView<float> scalars,
+    CpuDevice device, IReadOnlyList<LowRankPair> pairs, int slot, bool perLayer, BufferView<float> values, BufferView<float> scalars,
     BufferView<float> finite, BufferView<float> ratio, BufferView<float> workspace)
     : LayerHost(device, pairs)
 {
@@ -99,7 +99,7 @@ internal sealed unsafe class ClipProductsHost(
 
         measured = false;
         base.Execute(threads);
-        float rho = scalars[StepScalars.MethodFactor];
+        float rho = scalars[slot];
         double total = 0, largest = 0;
         for (int layer = 0; layer < Layers; layer++)
         {

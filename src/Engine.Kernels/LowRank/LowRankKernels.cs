@@ -116,7 +116,8 @@ internal static partial class LowRankKernels
     /// </summary>
     [Kernel]
     public static void Combine(
-        ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> scalars, int largestRank, [Specialize] int groupSize)
+        ArrayView<int> table, ArrayView<float> workspace, ArrayView<float> scalars, int slot, int largestRank,
+        [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(2 * groupSize);
         int layer = Grid.IdxX;
@@ -157,7 +158,7 @@ internal static partial class LowRankKernels
         {
             float norm = MathF.Sqrt(MathF.Max(0f, square.High)) / (2f * scale);
             workspace[LowRankSlots.Factor(layer, Grid.DimX, largestRank)] =
-                scalars[StepScalars.MethodFactor] / (2f * scale * scale * (norm + LowRank.NormGuard));
+                scalars[slot] / (2f * scale * scale * (norm + LowRank.NormGuard));
         }
     }
 
@@ -219,11 +220,11 @@ internal static partial class LowRankKernels
     /// <summary>One group: the squared norms become the factors of A and B.</summary>
     [Kernel]
     public static void ClipFactors(
-        ArrayView<float> norms, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> ratio, int layers, bool perLayer,
-        [Specialize] int groupSize)
+        ArrayView<float> norms, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> ratio, int slot, int layers,
+        bool perLayer, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
-        float rho = scalars[StepScalars.MethodFactor];
+        float rho = scalars[slot];
         float part = 0f;
         float largest = 0f;
         for (int i = Group.IdxX; i < layers; i += groupSize)

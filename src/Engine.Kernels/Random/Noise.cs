@@ -66,12 +66,12 @@ internal static class Noise
 
     /// <summary>
     /// Flat-LoRA's deviation of each output row (arXiv 2409.14396, equation 7), over the squared norms that <paramref name="deviation"/>
-    /// holds before: deviation[i] = scalars[MethodFactor] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from ||W0_i||^2 there,
+    /// holds before: deviation[i] = scalars[slot] * rho / sqrt(columns) * ||W0_i + s (B A)_i||, from ||W0_i||^2 there,
     /// aw = A W0^T [rank, rows], b = B [rows, rank], gram = A A^T [rank, rank], by
     /// ||W0_i + s (B A)_i||^2 = ||W0_i||^2 + 2 s b_i . aw_i + s^2 b_i gram b_i. A negative square (round-off) counts as 0.
     /// </summary>
     public static Launch FlatDeviation(
-        Device device, int rows, int columns, int rank, float rho, float loraScale,
+        Device device, int slot, int rows, int columns, int rank, float rho, float loraScale,
         BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     {
         Operand.Require(aw, (long)rank * rows);
@@ -81,12 +81,13 @@ internal static class Noise
         Operand.Require(deviation, rows);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new FlatDeviationHost(cpu, rows, columns, rank, rho, loraScale, aw, b, gram, scalars, deviation);
+            return new FlatDeviationHost(cpu, slot, rows, columns, rank, rho, loraScale, aw, b, gram, scalars, deviation);
         }
 
         int groupSize = LaunchShapes.RowGroup(device, rank);
         return NoiseKernels.FlatDeviationKernel.Bind(
-            device, new LaunchShape(rows, groupSize), aw, b, gram, scalars, deviation, rows, columns, rank, rho, loraScale, groupSize)
+            device, new LaunchShape(rows, groupSize), aw, b, gram, scalars, deviation, slot, rows, columns, rank, rho, loraScale,
+            groupSize)
             .AlsoMoves(sizeof(float) * (long)rows);
     }
 }

@@ -138,7 +138,7 @@ internal sealed unsafe class PerturbHost<TStored>(
 /// Flat-LoRA's deviations; the squared norm cancels where an adapter undoes its weight, and is therefore added in float64.
 /// </summary>
 internal sealed unsafe class FlatDeviationHost(
-    CpuDevice device, int rows, int columns, int rank, float rho, float loraScale,
+    CpuDevice device, int slot, int rows, int columns, int rank, float rho, float loraScale,
     BufferView<float> aw, BufferView<float> b, BufferView<float> gram, BufferView<float> scalars, BufferView<float> deviation)
     : RowHost(device, rows, (rank + 2) * rank)
 {
@@ -161,6 +161,6 @@ internal sealed unsafe class FlatDeviationHost(
         }
 
         double norm = deviation[row] + (2.0 * loraScale * cross) + ((double)loraScale * loraScale * square);
-        deviation[row] = (float)(scalars[StepScalars.MethodFactor] * rho / Math.Sqrt(columns) * Math.Sqrt(Math.Max(0, norm)));
+        deviation[row] = (float)(scalars[slot] * rho / Math.Sqrt(columns) * Math.Sqrt(Math.Max(0, norm)));
     }
 }

@@ -104,7 +104,7 @@ internal static partial class NoiseKernels
     [Kernel]
     public static void FlatDeviation(
         ArrayView<float> aw, ArrayView<float> b, ArrayView<float> gram, ArrayView<float> scalars, ArrayView<float> deviation,
-        int rows, int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
+        int slot, int rows, int columns, int rank, float rho, float loraScale, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
         int item = Group.IdxX;
@@ -126,7 +126,7 @@ internal static partial class NoiseKernels
         if (item == 0)
         {
             float norm = deviation[row] + added;
-            deviation[row] = scalars[StepScalars.MethodFactor] * rho / MathF.Sqrt(columns) * MathF.Sqrt(MathF.Max(0f, norm));
+            deviation[row] = scalars[slot] * rho / MathF.Sqrt(columns) * MathF.Sqrt(MathF.Max(0f, norm));
         }
     }
 }

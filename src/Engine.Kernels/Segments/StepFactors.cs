@@ -43,12 +43,12 @@ internal static class StepFactors
 
     /// <summary>
     /// The radius at which a perturbation raises the loss to first order by what the step is to raise it:
-    /// radius[0] = min(scalars[RiseTarget] / (slope + c), largest), the target times loss[0] where it is a share of the loss. slope is the
+    /// radius[0] = min(scalars[slot] / (slope + c), largest), the target times loss[0] where it is a share of the loss. slope is the
     /// rise per unit of radius: the root of the sum of sums[s] over the mask, or that sum itself. Where slope + c is not above 0, no radius
     /// makes the loss rise, and it is 0. sums [segments], mask as for <see cref="Sam"/>, loss [1], radius [1].
     /// </summary>
     public static Launch Radius(
-        Device device, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
+        Device device, int slot, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
         BufferView<float> loss, BufferView<float> radius)
     {
         Operand.Require(sums, segments);
@@ -58,11 +58,11 @@ internal static class StepFactors
         Operand.Require(radius, 1);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new RadiusHost(cpu, segments, rule, sums, mask, scalars, loss, radius);
+            return new RadiusHost(cpu, slot, segments, rule, sums, mask, scalars, loss, radius);
         }
 
         return StepFactorsKernels.RadiusKernel.Bind(
-            device, new LaunchShape(1, LaunchShapes.SingleGroup), sums, mask ?? default, scalars, loss, radius, segments, rule.C,
+            device, new LaunchShape(1, LaunchShapes.SingleGroup), sums, mask ?? default, scalars, loss, radius, slot, segments, rule.C,
             rule.Largest, mask is not null, rule.IsShare, rule.OfSquares, LaunchShapes.SingleGroup);
     }
 
@@ -103,14 +103,14 @@ internal static class StepFactors
     }
 
     /// <summary>
-    /// BAR's rescaling of each pair (arXiv 2410.14802), s = scalars[BalanceFactor] scalars[LearningRate]: segments 2 l and 2 l + 1 are A
+    /// BAR's rescaling of each pair (arXiv 2410.14802), s = scalars[slot] scalars[LearningRate]: segments 2 l and 2 l + 1 are A
     /// and B of pair l. With ||B|| >= ||A||, B gets 1 - s and A 1 + s, or the opposite where <paramref name="growsLarger"/> (nBAR); else
     /// the other way round.
     /// </summary>
     /// <param name="finite">[1] NaN says that the step's gradients are not finite: every factor is then 1.</param>
     public static Launch Balance(
-        Device device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite,
-        BufferView<float> factors)
+        Device device, int slot, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars,
+        BufferView<float> finite, BufferView<float> factors)
     {
         Operand.Require(squares, 2L * pairs);
         Operand.Require(scalars, StepScalars.Count);
@@ -118,10 +118,10 @@ internal static class StepFactors
         Operand.Require(factors, 2L * pairs);
         if (device is CpuDevice { Features.HostVectors: true } cpu)
         {
-            return new BalanceFactorsHost(cpu, pairs, growsLarger, squares, scalars, finite, factors);
+            return new BalanceFactorsHost(cpu, slot, pairs, growsLarger, squares, scalars, finite, factors);
         }
 
         return StepFactorsKernels.BalanceKernel.Bind(
-            device, LaunchShapes.Elements(device, pairs), squares, scalars, finite, factors, pairs, growsLarger);
+            device, LaunchShapes.Elements(device, pairs), squares, scalars, finite, factors, slot, pairs, growsLarger);
     }
 }

@@ -32,7 +32,7 @@ internal sealed unsafe class SamFactorsHost(
 }
 
 internal sealed unsafe class RadiusHost(
-    CpuDevice device, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
+    CpuDevice device, int slot, int segments, RadiusRule rule, BufferView<float> sums, BufferView<float>? mask, BufferView<float> scalars,
     BufferView<float> loss, BufferView<float> radius)
     : HostLaunch(device)
 {
@@ -52,7 +52,7 @@ internal sealed unsafe class RadiusHost(
             sum += mask == null || mask[s] != 0 ? sums[s] : 0;
         }
 
-        double target = scalars[StepScalars.RiseTarget] * (rule.IsShare ? (double)*loss : 1);
+        double target = scalars[slot] * (rule.IsShare ? (double)*loss : 1);
         double slope = (rule.OfSquares ? Math.Sqrt(sum) : sum) + rule.C;
         *radius = slope > 0 ? (float)Math.Min(target / slope, rule.Largest) : 0;
     }
@@ -101,7 +101,7 @@ internal sealed class NormRatioFactorsHost(
 }
 
 internal sealed unsafe class BalanceFactorsHost(
-    CpuDevice device, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite,
+    CpuDevice device, int slot, int pairs, bool growsLarger, BufferView<float> squares, BufferView<float> scalars, BufferView<float> finite,
     BufferView<float> factors)
     : HostLaunch(device)
 {
@@ -114,7 +114,7 @@ internal sealed unsafe class BalanceFactorsHost(
 
     protected override void Execute(HostThreads threads)
     {
-        float s = float.IsNaN(*finite) ? 0 : scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
+        float s = float.IsNaN(*finite) ? 0 : scalars[slot] * scalars[StepScalars.LearningRate];
         for (int pair = 0; pair < pairs; pair++)
         {
             bool shrinksB = squares[(2 * pair) + 1] >= squares[2 * pair] != growsLarger;

@@ -46,7 +46,7 @@ internal static partial class StepFactorsKernels
     [Kernel]
     public static void Radius(
         ArrayView<float> sums, ArrayView<float> mask, ArrayView<float> scalars, ArrayView<float> loss, ArrayView<float> radius,
-        int segments, float c, float largest,
+        int slot, int segments, float c, float largest,
         [Specialize] bool masked, [Specialize] bool isShare, [Specialize] bool ofSquares, [Specialize] int groupSize)
     {
         ArrayView<float> tile = SharedMemory.Allocate<float>(groupSize);
@@ -65,7 +65,7 @@ internal static partial class StepFactorsKernels
         float slope = GroupReductions.Sum(tile, terms, groupSize);
         if (Group.IdxX == 0)
         {
-            float target = scalars[StepScalars.RiseTarget];
+            float target = scalars[slot];
             if (isShare)
             {
                 target *= loss[0];
@@ -129,13 +129,13 @@ internal static partial class StepFactorsKernels
     /// <summary>One item a pair: the factors of A and B.</summary>
     [Kernel]
     public static void Balance(
-        ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> factors, int pairs,
+        ArrayView<float> squares, ArrayView<float> scalars, ArrayView<float> finite, ArrayView<float> factors, int slot, int pairs,
         [Specialize] bool growsLarger)
     {
         int pair = (Grid.IdxX * Group.DimX) + Group.IdxX;
         if (pair < pairs)
         {
-            float s = float.IsNaN(finite[0]) ? 0f : scalars[StepScalars.BalanceFactor] * scalars[StepScalars.LearningRate];
+            float s = float.IsNaN(finite[0]) ? 0f : scalars[slot] * scalars[StepScalars.LearningRate];
             float change = squares[(2 * pair) + 1] >= squares[2 * pair] ? -s : s;
             if (growsLarger)
             {

@@ -101,7 +101,8 @@ internal sealed class BalancingMethod(Balancing settings, bool byGradient) : Tra
         Tensor squares = graph.SegmentNorms(segments, byGradient ? Context.Trainables.Gradients : values);
         graph.MapSegments(
             segments, SegmentMap.Scale,
-            values, graph.BalanceFactors(squares, graph.Read(Context.Scalars), finite, growsLarger: byGradient));
+            values, graph.BalanceFactors(
+                squares, graph.Read(Context.Scalars), MethodScalars.BalanceFactor, finite, growsLarger: byGradient));
     }
 
     public override double Factor(long step, long totalSteps) => settings.MuSchedule switch

@@ -241,7 +241,8 @@ internal class BiLoraMethod(BiLora settings) : PerturbationMethod(settings)
     {
         if (layers is not null && ratio is not null)
         {
-            graph.ClipProducts(layers, settings.Clip == AuxiliaryClip.PerLayer, graph.Read(Context.Scalars), finite, ratio);
+            graph.ClipProducts(
+                layers, settings.Clip == AuxiliaryClip.PerLayer, graph.Read(Context.Scalars), MethodScalars.Factor, finite, ratio);
         }
     }
 

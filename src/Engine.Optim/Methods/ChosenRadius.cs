@@ -36,10 +36,10 @@ internal sealed class ChosenRadius
     public Tensor Choose(GraphBuilder graph, MethodContext context, Tensor sums, bool areSquares = true, Tensor? mask = null)
     {
         RadiusRule rule = ofSquares with { OfSquares = areSquares };
-        graph.AscentRadius(rule, sums, graph.Read(context.Scalars), graph.Read(context.Loss), Value, mask);
+        graph.AscentRadius(rule, sums, graph.Read(context.Scalars), MethodScalars.RiseTarget, graph.Read(context.Loss), Value, mask);
         return graph.Read(Value);
     }
 
     public void WriteTarget(long step, long totalSteps, Span<float> scalars) =>
-        scalars[StepScalars.RiseTarget] = (float)target(step, totalSteps);
+        scalars[MethodScalars.RiseTarget] = (float)target(step, totalSteps);
 }

@@ -91,7 +91,7 @@ internal sealed class FlatLoraGgpoMethod(FlatLoraGgpo settings) : WeightNoise(se
             Tensor ofA = graph.MatMul(graph.Read(layer.B), gradientA, MatMulLayout.NN, layer.Scale);
             Variable norms = Deviations[layer];
             graph.RowSquaredNorms(graph.MatMul(gradientB, graph.Read(layer.A), MatMulLayout.NN, layer.Scale, addTo: ofA), norms);
-            graph.Blend(graph.Read(Context.Scalars), StepScalars.AverageWeight, finite, graph.Read(norms), squares);
+            graph.Blend(graph.Read(Context.Scalars), MethodScalars.AverageWeight, finite, graph.Read(norms), squares);
         }
     }
 
@@ -99,6 +99,6 @@ internal sealed class FlatLoraGgpoMethod(FlatLoraGgpo settings) : WeightNoise(se
     internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
     {
         base.WriteFactors(step, totalSteps, scalars);
-        scalars[StepScalars.AverageWeight] = 1;
+        scalars[MethodScalars.AverageWeight] = 1;
     }
 }

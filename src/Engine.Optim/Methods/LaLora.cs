@@ -280,7 +280,7 @@ internal class LaLoraMethod(LaLora settings) : TrainingMethod
 
     /// <summary>The noise's deviation on the mean over the step's samples.</summary>
     internal override void WriteFactors(long step, long totalSteps, Span<float> scalars) =>
-        scalars[StepScalars.MethodFactor] = (float)(settings.ClipNorm * settings.NoiseMultiplier * scalars[StepScalars.SampleWeight]);
+        scalars[MethodScalars.Factor] = (float)(settings.ClipNorm * settings.NoiseMultiplier * scalars[StepScalars.SampleWeight]);
 
     /// <summary>run += deviation [1] * standard normals.</summary>
     private protected virtual void AddNoise(GraphBuilder graph, Variable run, Tensor deviation) =>
@@ -302,7 +302,7 @@ internal class LaLoraMethod(LaLora settings) : TrainingMethod
         if (settings.Noise > 0)
         {
             Variable scalars = Context.Scalars;
-            AddNoise(graph, sum!, graph.Read(scalars.Block.Overlay("deviation", new Shape(1), scalars, StepScalars.MethodFactor)));
+            AddNoise(graph, sum!, graph.Read(scalars.Block.Overlay("deviation", new Shape(1), scalars, MethodScalars.Factor)));
         }
 
         graph.Filter(filters!, graph.Read(mask!), sum!, Gradients);

@@ -125,7 +125,8 @@ internal abstract class LowRankAscent(Perturbation settings, Radius rho, double?
     /// </summary>
     protected Tensor Direction(GraphBuilder graph)
     {
-        Tensor direction = graph.AscentDirection(layers!, Context.Trainables.Gradients, graph.Read(Context.Scalars));
+        Tensor direction = graph.AscentDirection(
+            layers!, Context.Trainables.Gradients, graph.Read(Context.Scalars), MethodScalars.Factor);
         if (chosen is null || ascent is not var (segments, unit))
         {
             return direction;
@@ -193,7 +194,7 @@ internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, 
 
     public override void OnUpdate(GraphBuilder graph, StepCourse course, Tensor finite) => graph.Blend(
         graph.Read(Context.Scalars),
-        StepScalars.AverageWeight,
+        MethodScalars.AverageWeight,
         finite,
         newest ?? throw new InvalidOperationException($"{nameof(OnRestore)} comes before {nameof(OnUpdate)}."),
         average!);
@@ -207,6 +208,6 @@ internal sealed class EfmLoraMethod(EfmLora settings) : LowRankAscent(settings, 
     internal override void WriteFactors(long step, long totalSteps, Span<float> scalars)
     {
         base.WriteFactors(step, totalSteps, scalars);
-        scalars[StepScalars.AverageWeight] = averaged[0] == 0 ? 1f : (float)settings.Beta;
+        scalars[MethodScalars.AverageWeight] = averaged[0] == 0 ? 1f : (float)settings.Beta;
     }
 }

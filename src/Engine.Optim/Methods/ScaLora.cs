@@ -95,7 +95,8 @@ internal sealed class ScaLoraMethod(ScaLora settings) : MergingMethod
         }
 
         Variable gradients = Context.Trainables.Gradients;
-        graph.SolveScales(Layers, gradients, byScale: settings.L is not null, graph.Read(Context.Scalars), finite, Scales);
+        graph.SolveScales(
+            Layers, gradients, byScale: settings.L is not null, graph.Read(Context.Scalars), MethodScalars.Factor, finite, Scales);
         for (int i = 0; i < Adapters.Count; i++)
         {
             graph.MergeScaled(Layers, i, Scales, Adapters[i].Weight);
@@ -108,7 +109,7 @@ internal sealed class ScaLoraMethod(ScaLora settings) : MergingMethod
     {
         double peak = Context.Optimizer.LearningRate;
         double eta = settings.Eta == ScalingRate.Peak ? peak : scalars[StepScalars.LearningRate];
-        scalars[StepScalars.MethodFactor] = eta > 0
+        scalars[MethodScalars.Factor] = eta > 0
             ? (float)(settings.L is { } smoothness ? smoothness * eta : InverseSquaredNorm * eta / peak)
             : 0f;
     }

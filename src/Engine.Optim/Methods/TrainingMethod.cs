@@ -122,8 +122,8 @@ public abstract class TrainingMethod
     public virtual ActiveSet? ActiveIn(StepPart part) => null;
 
     /// <summary>
-    /// H7: the method's schedule, which kernels read from the step's scalars (<see cref="StepScalars.MethodFactor"/>, <see
-    /// cref="StepScalars.BalanceFactor"/>).
+    /// H7: the method's schedule, which kernels read from the step's scalars (<see cref="MethodScalars.Factor"/>, <see
+    /// cref="MethodScalars.BalanceFactor"/>).
     /// </summary>
     public virtual double Factor(long step, long totalSteps) => 0;
 
@@ -251,7 +251,7 @@ public abstract class TrainingMethod
     {
         if (Role is MethodRole.Perturbation or MethodRole.Balance)
         {
-            scalars[Role == MethodRole.Balance ? StepScalars.BalanceFactor : StepScalars.MethodFactor] = (float)Factor(step, totalSteps);
+            scalars[Role == MethodRole.Balance ? MethodScalars.BalanceFactor : MethodScalars.Factor] = (float)Factor(step, totalSteps);
         }
     }
 }

@@ -53,6 +53,7 @@ internal abstract class WeightNoise(Perturbation settings, ulong noiseSeed) : Pe
             graph.Read(layer.B),
             gram,
             graph.Read(Context.Scalars),
+            MethodScalars.Factor,
             deviation);
     }
 }

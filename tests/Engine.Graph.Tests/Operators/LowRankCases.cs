@@ -48,10 +48,10 @@ internal static partial class OperatorTable
             x => [[.. x[2].Zip(x[3], (added, value) => value + (0.75 * added))]]);
         yield return new OperatorCase(
             "Blend by a step scalar",
-            [Scalars((StepScalars.AverageWeight, 0.25f)), Floats(1f), Constant(1, 37), Constant(2, 37)],
+            [Scalars((Slot, 0.25f)), Floats(1f), Constant(1, 37), Constant(2, 37)],
             (graph, t) =>
             {
-                graph.Blend(t[0], StepScalars.AverageWeight, t[1], t[2], t[3].Variable!);
+                graph.Blend(t[0], Slot, t[1], t[2], t[3].Variable!);
                 return [t[3]];
             },
             x => [[.. x[2].Zip(x[3], (added, value) => (0.75 * value) + (0.25 * added))]]);
@@ -61,8 +61,8 @@ internal static partial class OperatorTable
         CaseInput words = Integers(table.Data);
         yield return new OperatorCase(
             "AscentDirection",
-            [words, Constant(1, 55), Constant(2, 55), Scalars((StepScalars.MethodFactor, 0.1f))],
-            (graph, t) => [graph.AscentDirection(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), t[2].Variable!, t[3])],
+            [words, Constant(1, 55), Constant(2, 55), Scalars((Slot, 0.1f))],
+            (graph, t) => [graph.AscentDirection(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), t[2].Variable!, t[3], Slot)],
             x => [[.. table.Pairs.SelectMany(pair =>
             {
                 double[,] Part(double[] run, int start, int rows, int columns) =>
@@ -74,10 +74,11 @@ internal static partial class OperatorTable
             })]]);
         yield return new OperatorCase(
             "ClipProducts",
-            [words, Constant(1, 55), Scalars((StepScalars.MethodFactor, 0.5f)), Floats(1f), Floats(0f)],
+            [words, Constant(1, 55), Scalars((Slot, 0.5f)), Floats(1f), Floats(0f)],
             (graph, t) =>
             {
-                graph.ClipProducts(new LowRankLayers(table, t[0].Variable!, t[1].Variable!), perLayer: false, t[2], t[3], t[4].Variable!);
+                graph.ClipProducts(
+                    new LowRankLayers(table, t[0].Variable!, t[1].Variable!), perLayer: false, t[2], Slot, t[3], t[4].Variable!);
                 return [t[1], t[4]];
             },
             x =>
@@ -135,13 +136,13 @@ internal static partial class OperatorTable
             "Scales of one column, merged",
             [
                 Integers(column.Data), Constant(1, Run), Constant(2, Run), Constant(3, Run), Constant(4, Run),
-                Scalars((StepScalars.MethodFactor, (float)Smoothness)), Floats(1f), Constant(5, (int)ColumnScales.Count(column)),
+                Scalars((Slot, (float)Smoothness)), Floats(1f), Constant(5, (int)ColumnScales.Count(column)),
                 Constant(6, 6, 5),
             ],
             (graph, t) =>
             {
                 var layers = new LowRankLayers(column, t[0].Variable!, t[1].Variable!);
-                graph.SolveScales(layers, t[2].Variable!, byScale: false, t[5], t[6], t[7].Variable!);
+                graph.SolveScales(layers, t[2].Variable!, byScale: false, t[5], Slot, t[6], t[7].Variable!);
                 graph.MergeScaled(layers, 0, t[7].Variable!, t[8].Variable!);
                 graph.ApplyScales(layers, t[7].Variable!, t[2].Variable!, (t[3].Variable!, t[4].Variable!));
                 return [t[1], t[2], t[3], t[4], t[8]];

@@ -6,6 +6,9 @@ namespace Engine.Graph.Tests.Operators;
 /// <summary>The operator table. A new operator gets its entries in the file of its family.</summary>
 internal static partial class OperatorTable
 {
+    /// <summary>A slot of the step's scalars as methods give them to operators.</summary>
+    private const int Slot = StepScalars.OfMethods;
+
     private const ulong Seed = 0x0123_4567_89AB_CDEFUL;
     private const uint Step = 3;
 

@@ -103,11 +103,12 @@ internal static partial class OperatorTable
             double target = isShare ? 0.2 * 0.75 : 0.2;
             yield return new OperatorCase(
                 $"AscentRadius, at most {largest}{(isShare ? ", of a share of the loss" : "")}",
-                [squares, Scalars((StepScalars.RiseTarget, 0.2f)), Floats(0.75f), Floats(0f), Floats(0f), Floats(1f, 0f, 1f)],
+                [squares, Scalars((Slot, 0.2f)), Floats(0.75f), Floats(0f), Floats(0f), Floats(1f, 0f, 1f)],
                 (graph, t) =>
                 {
-                    graph.AscentRadius(new RadiusRule(0.5f, largest, isShare, OfSquares: true), t[0], t[1], t[2], t[3].Variable!);
-                    graph.AscentRadius(new RadiusRule(0.5f, largest, isShare, OfSquares: false), t[0], t[1], t[2], t[4].Variable!, t[5]);
+                    graph.AscentRadius(new RadiusRule(0.5f, largest, isShare, OfSquares: true), t[0], t[1], Slot, t[2], t[3].Variable!);
+                    graph.AscentRadius(
+                        new RadiusRule(0.5f, largest, isShare, OfSquares: false), t[0], t[1], Slot, t[2], t[4].Variable!, t[5]);
                     return [t[3], t[4]];
                 },
                 x => [[Math.Min(target / 4.5, largest)], [Math.Min(target / 7.5, largest)]]);
@@ -115,12 +116,12 @@ internal static partial class OperatorTable
 
         yield return new OperatorCase(
             "AscentRadius where the loss does not rise",
-            [Floats(0f, 0f), Scalars((StepScalars.RiseTarget, 0.2f)), Floats(0.75f), Floats(9f), Floats(0f), Floats(9f)],
+            [Floats(0f, 0f), Scalars((Slot, 0.2f)), Floats(0.75f), Floats(9f), Floats(0f), Floats(9f)],
             (graph, t) =>
             {
                 var rule = new RadiusRule(0f, float.MaxValue, IsShare: true, OfSquares: true);
-                graph.AscentRadius(rule, t[0], t[1], t[2], t[3].Variable!);
-                graph.AscentRadius(rule with { OfSquares = false }, t[0], t[1], t[4], t[5].Variable!);
+                graph.AscentRadius(rule, t[0], t[1], Slot, t[2], t[3].Variable!);
+                graph.AscentRadius(rule with { OfSquares = false }, t[0], t[1], Slot, t[4], t[5].Variable!);
                 return [t[3], t[5]];
             },
             x => [[0], [0]]);
@@ -144,8 +145,8 @@ internal static partial class OperatorTable
             double s = (growsLarger ? -1 : 1) * 0.5 * 0.25;
             yield return new OperatorCase(
                 $"BalanceFactors, the larger {(growsLarger ? "grows" : "shrinks")}",
-                [Floats(1f, 2f, 2f, 1f, 3f, 3f), Scalars((StepScalars.BalanceFactor, 0.5f), (StepScalars.LearningRate, 0.25f)), Floats(1f)],
-                (graph, t) => [graph.BalanceFactors(t[0], t[1], t[2], growsLarger)],
+                [Floats(1f, 2f, 2f, 1f, 3f, 3f), Scalars((Slot, 0.5f), (StepScalars.LearningRate, 0.25f)), Floats(1f)],
+                (graph, t) => [graph.BalanceFactors(t[0], t[1], Slot, t[2], growsLarger)],
                 x => [[1 + s, 1 - s, 1 - s, 1 + s, 1 + s, 1 - s]]);
         }
 

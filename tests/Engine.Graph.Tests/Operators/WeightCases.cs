@@ -42,12 +42,12 @@ internal static partial class OperatorTable
             .Select(row => (float)((float[])weight.Data)[(row * 9)..((row + 1) * 9)].Sum(value => (double)value * value))];
         yield return new OperatorCase(
             "FlatDeviation",
-            [weight, Constant(2, 2, 9), Constant(3, 7, 2), Scalars((StepScalars.MethodFactor, 0.75f)), Floats(baseNorm)],
+            [weight, Constant(2, 2, 9), Constant(3, 7, 2), Scalars((Slot, 0.75f)), Floats(baseNorm)],
             (graph, t) =>
             {
                 Tensor product = graph.MatMul(t[1], t[0], MatMulLayout.NT);
                 Tensor gram = graph.MatMul(t[1], t[1], MatMulLayout.NT);
-                graph.FlatDeviation(9, rho: 0.05f, loraScale: 2f, product, t[2], gram, t[3], t[4].Variable!);
+                graph.FlatDeviation(9, rho: 0.05f, loraScale: 2f, product, t[2], gram, t[3], Slot, t[4].Variable!);
                 return [t[4]];
             },
             x =>

@@ -121,7 +121,7 @@ public class ActivationsTests
             Assert.Equal(before, average.ToArray());
 
             Launch Blend(float weight, float finite, BufferView<float> value) => Elementwise.Mix(
-                run.Device, count, 1f, StepScalars.AverageWeight, true, run.Scalars((StepScalars.AverageWeight, weight)), run.Put(finite),
+                run.Device, count, 1f, StepScalars.OfMethods, true, run.Scalars((StepScalars.OfMethods, weight)), run.Put(finite),
                 value, average);
         }
     }

@@ -61,7 +61,7 @@ public class HostLaunchTests
         BufferView<uint> random = run.RandomState(8, 9);
         BufferView<float> scalars = run.Scalars(
             (StepScalars.LearningRate, 0.1f), (StepScalars.BiasCorrection1, 0.1f), (StepScalars.BiasCorrection2, 0.001f),
-            (StepScalars.LossScale, 1), (StepScalars.MethodFactor, 1));
+            (StepScalars.LossScale, 1), (StepScalars.OfMethods, 1));
 
         var outputs = new List<BufferView<float>>();
         BufferView<float> Whole() => Keep(run.Put(new float[Count]));
@@ -100,7 +100,7 @@ public class HostLaunchTests
             Dropouts.Apply(device, Count, 0.1f, 1, x, dy, random, Whole()),
             Noise.Normals(device, Count, 1, random, Whole()),
             Noise.Perturb(device, Rows, Columns, 1, x, column, random, Whole()),
-            Noise.FlatDeviation(device, Rows, Columns, Columns, 0.1f, 2, x, dy, x, scalars, Part(Rows)),
+            Noise.FlatDeviation(device, StepScalars.OfMethods, Rows, Columns, Columns, 0.1f, 2, x, dy, x, scalars, Part(Rows)),
             .. Reductions.SquaredNorm(device, Count, x, run.Put(new float[Reductions.SquaredNormWorkspace(device, Count)]), square),
             Reductions.ClipFactor(device, 1, square, Part(1), Part(1)),
             Reductions.RowSquaredNorms(device, Rows, Columns, x, Part(Rows)),

@@ -63,7 +63,7 @@ internal static class KernelCases
             Elementwise.AddScaled(run.Device, Count, 0.3f, Values(run, 1, Count), Values(run, 2, Count)),
             Elementwise.AddProduct(run.Device, Count, Values(run, 1, Count), Values(run, 2, Count), Values(run, 3, Count)),
             .. ((bool[])[false, true]).Select(blends => Elementwise.Mix(
-                run.Device, Count, 0.7f, StepScalars.AverageWeight, blends, run.Scalars((StepScalars.AverageWeight, 0.3f)), run.Put(1f),
+                run.Device, Count, 0.7f, StepScalars.OfMethods, blends, run.Scalars((StepScalars.OfMethods, 0.3f)), run.Put(1f),
                 Values(run, 1, Count), Values(run, 2, Count))),
             Elementwise.Move(
                 run.Device, Count, StepScalars.SampleWeight, run.Scalars((StepScalars.SampleWeight, 0.3f)), run.Put(0.7f),
@@ -181,10 +181,11 @@ internal static class KernelCases
             return
             [
                 .. LowRank.AscentDirection(
-                    run.Device, table, view, values, gradients, run.Scalars((StepScalars.MethodFactor, 0.3f)),
+                    run.Device, table, StepScalars.OfMethods, view, values, gradients, run.Scalars((StepScalars.OfMethods, 0.3f)),
                     run.Output(LowRank.AscentDirectionWorkspace(run.Device, table)), run.Output(table.DirectionCount)),
                 .. LowRank.ClipProducts(
-                    run.Device, table, true, view, values, run.Scalars((StepScalars.MethodFactor, 0.1f)), run.Put(1f), run.Output(1),
+                    run.Device, table, StepScalars.OfMethods, true, view, values, run.Scalars((StepScalars.OfMethods, 0.1f)), run.Put(1f),
+                    run.Output(1),
                     run.Output(LowRank.ClipProductsWorkspace(run.Device, table))),
                 .. ((bool[])[true, false]).SelectMany(spectral => FactorPenalty.Add(
                     run.Device, table, spectral, 0.1f, view, values, Values(run, 3, table.RunCount),
@@ -200,7 +201,8 @@ internal static class KernelCases
             return
             [
                 .. ColumnScaling.Solve(
-                    run.Device, table, true, view, values, gradients, run.Scalars((StepScalars.MethodFactor, 0.3f)), run.Put(1f),
+                    run.Device, table, StepScalars.OfMethods, true, view, values, gradients, run.Scalars((StepScalars.OfMethods, 0.3f)),
+                    run.Put(1f),
                     run.Output(ColumnScaling.SolveWorkspace(run.Device, table)), scales),
                 ColumnScaling.Merge(
                     run.Device, table, 0, view, values, ColumnScaling.MergeCoefficients(table, 0, scales), Values(run, 3, 33 * 40)),
@@ -244,8 +246,9 @@ internal static class KernelCases
                 run.Device, 11, 109, Stream, run.PutStored(type, StoredWeights.Values(type, 1, Quads)), Values(run, 2, 11), Random(run),
                 run.Output(Quads))),
             Noise.FlatDeviation(
-                run.Device, 3, 30, 40, 0.05f, 2f, Values(run, 1, 3 * 40), Values(run, 2, 3 * 40), Values(run, 3, 40 * 40),
-                run.Scalars((StepScalars.MethodFactor, 0.3f)),
+                run.Device, StepScalars.OfMethods, 3, 30, 40, 0.05f, 2f, Values(run, 1, 3 * 40), Values(run, 2, 3 * 40),
+                Values(run, 3, 40 * 40),
+                run.Scalars((StepScalars.OfMethods, 0.3f)),
                 run.Put(Numbers.Values(4, 3, 1, 1000))),
             Dropouts.Apply(run.Device, Quads, 0.3f, Stream, Values(run, 1, Quads), null, Random(run), run.Output(Quads)),
             Dropouts.Apply(run.Device, Quads, 0.3f, Stream, Values(run, 1, Quads), Values(run, 2, Quads), Random(run), run.Output(Quads)),
@@ -341,19 +344,20 @@ internal static class KernelCases
         {
             BufferView<float> squares = run.Put(Numbers.Values(1, 2 * Count, 1, 1)),
                 mask = run.Put([.. Enumerable.Range(0, Count).Select(i => i % 3 == 0 ? 0f : 1f)]);
-            BufferView<float> scalars = run.Scalars((StepScalars.BalanceFactor, 0.7f), (StepScalars.LearningRate, 0.3f));
+            BufferView<float> scalars = run.Scalars((StepScalars.OfMethods, 0.7f), (StepScalars.LearningRate, 0.3f));
             return
             [
                 StepFactors.Sam(run.Device, Count, 0.05f, squares, null, null, run.Output(Count)),
                 StepFactors.Sam(run.Device, Count, 0.05f, squares, mask, run.Put(0.3f), run.Output(Count)),
                 .. ((bool[])[false, true]).Select(flag => StepFactors.Radius(
-                    run.Device, Count, new RadiusRule(0.1f, 2f, IsShare: flag, OfSquares: !flag), squares, flag ? mask : null,
-                    run.Scalars((StepScalars.RiseTarget, 0.2f)), run.Put(0.7f), run.Output(1))),
+                    run.Device, StepScalars.OfMethods, Count, new RadiusRule(0.1f, 2f, IsShare: flag, OfSquares: !flag), squares,
+                    flag ? mask : null,
+                    run.Scalars((StepScalars.OfMethods, 0.2f)), run.Put(0.7f), run.Output(1))),
                 StepFactors.Projection(run.Device, Count, Values(run, 2, Count), squares, run.Output(Count)),
                 StepFactors.NormRatio(run.Device, Count, 0.1f, squares, run.Put(Numbers.Values(3, Count, 1, 1)), run.Output(Count)),
                 .. ((bool[])[false, true]).Select(
                     growsLarger => StepFactors.Balance(
-                        run.Device, Count, growsLarger, squares, scalars, run.Put(1f), run.Output(2 * Count))),
+                        run.Device, StepScalars.OfMethods, Count, growsLarger, squares, scalars, run.Put(1f), run.Output(2 * Count))),
             ];
         },
     };

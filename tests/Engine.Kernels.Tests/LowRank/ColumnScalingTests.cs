@@ -166,7 +166,8 @@ public sealed class ColumnScalingTests
     {
         BufferView<float> scales = run.Output(ColumnScales.Count(layer.Table));
         run.Run(ColumnScaling.Solve(
-            run.Device, layer.Table, byScale, run.Put(layer.Table.Data), values, gradients, run.Scalars((StepScalars.MethodFactor, target)),
+            run.Device, layer.Table, StepScalars.OfMethods, byScale, run.Put(layer.Table.Data), values, gradients,
+            run.Scalars((StepScalars.OfMethods, target)),
             run.Put(finite), run.Output(ColumnScaling.SolveWorkspace(run.Device, layer.Table)), scales));
         return scales;
     }

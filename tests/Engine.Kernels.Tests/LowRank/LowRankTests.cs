@@ -94,7 +94,8 @@ public class LowRankTests
             BufferView<float> view = run.Put(values);
             BufferView<float> ratio = run.Output(1);
             run.Run(LowRank.ClipProducts(
-                run.Device, table, perLayer, run.Put(table.Data), view, run.Scalars((StepScalars.MethodFactor, rho)), run.Put(1f), ratio,
+                run.Device, table, StepScalars.OfMethods, perLayer, run.Put(table.Data), view,
+                run.Scalars((StepScalars.OfMethods, rho)), run.Put(1f), ratio,
                 run.Output(LowRank.ClipProductsWorkspace(run.Device, table))));
             Numbers.Near([(perLayer ? norms.Max() : total) / rho], ratio.ToArray(), 1e-6, 0);
             double[] expected = [.. values.Double()];
@@ -144,7 +145,8 @@ public class LowRankTests
         using var run = new KernelRun(TestDevices.Open(deviceName));
         BufferView<float> direction = run.Output(table.DirectionCount);
         run.Run(LowRank.AscentDirection(
-            run.Device, table, run.Put(table.Data), run.Put(values), run.Put(gradients), run.Scalars((StepScalars.MethodFactor, rho)),
+            run.Device, table, StepScalars.OfMethods, run.Put(table.Data), run.Put(values), run.Put(gradients),
+            run.Scalars((StepScalars.OfMethods, rho)),
             run.Output(LowRank.AscentDirectionWorkspace(run.Device, table)), direction));
         return direction.ToArray();
     }

@@ -138,8 +138,8 @@ public class NoiseTests
                 .Select(e => Product(j => a[(e / rank * columns) + j], j => a[(e % rank * columns) + j], columns))];
             BufferView<float> deviation = run.Put(baseNorm);
             run.Run(Noise.FlatDeviation(
-                run.Device, rows, columns, rank, Rho, LoraScale,
-                run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.MethodFactor, Factor)), deviation));
+                run.Device, StepScalars.OfMethods, rows, columns, rank, Rho, LoraScale,
+                run.Put(aw), run.Put(b), run.Put(gram), run.Scalars((StepScalars.OfMethods, Factor)), deviation));
 
             double[] expected = [.. Enumerable.Range(0, rows)
                 .Select(i => Factor * Rho / Math.Sqrt(columns) * Math.Sqrt(Enumerable.Range(0, columns).Sum(j =>
@@ -159,7 +159,8 @@ public class NoiseTests
         using var run = new KernelRun(TestDevices.Open(name));
         BufferView<float> deviation = run.Put(0.9999f);
         run.Run(Noise.FlatDeviation(
-            run.Device, 1, 4, 1, 0.1f, 1f, run.Put(-1f), run.Put(1f), run.Put(1f), run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Device, StepScalars.OfMethods, 1, 4, 1, 0.1f, 1f, run.Put(-1f), run.Put(1f), run.Put(1f),
+            run.Scalars((StepScalars.OfMethods, 1)), deviation));
         Assert.Equal([0f], deviation.ToArray());
     }
 
@@ -178,8 +179,8 @@ public class NoiseTests
         float[] squares = [.. w.Chunk(Columns).Select(row => (float)row.Sum(value => (double)value * value))];
         BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
         run.Run(Noise.FlatDeviation(
-            run.Device, Rows, Columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f),
-            run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+            run.Device, StepScalars.OfMethods, Rows, Columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f),
+            run.Scalars((StepScalars.OfMethods, 1)), deviation));
         run.Run(Noise.Perturb(run.Device, Rows, Columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
         double[] noise = [.. perturbed.ToArray().Select((value, i) => (double)value - w[i])];
         Assert.All(noise[(7 * Columns)..(8 * Columns)], value => Assert.Equal(0, value));
@@ -205,8 +206,9 @@ public class NoiseTests
             float[] squares = [.. w.Chunk(columns).Select(row => (float)row.Sum(value => (double)value * value))];
             BufferView<float> deviation = run.Put(squares), perturbed = run.Output(w.Length);
             run.Run(Noise.FlatDeviation(
-                run.Device, Rows, columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]), run.Put(0f),
-                run.Scalars((StepScalars.MethodFactor, 1)), deviation));
+                run.Device, StepScalars.OfMethods, Rows, columns, 1, Sigma, 1f, run.Put(new float[Rows]), run.Put(new float[Rows]),
+                run.Put(0f),
+                run.Scalars((StepScalars.OfMethods, 1)), deviation));
             run.Run(Noise.Perturb(run.Device, Rows, columns, 5, run.Put(w), deviation, run.RandomState(3, 4), perturbed));
             double Variance(float[] weight) =>
                 weight.Chunk(columns)
