@@ -1,41 +1,66 @@
-using Engine.Optim.Schedules;
+using Engine.FineTuning;
 using Engine.Training.Configuration;
+using Engine.Training.Running;
 using Microsoft.ML;
-using MicrosoftML;
+using Microsoft.ML.Data;
 
 // MicrosoftML [models [steps]]: a fine-tuned classifier in a pipeline of ML.NET.
 string models = args is [var folder, ..] ? folder : "models";
-var run = new RunConfiguration
+RunConfiguration run = RunConfiguration.Load(Path.Combine(models, "demo", "run.yaml")) with
 {
-    Model = Path.Combine(models, "tiny-roberta"),
-    Adapter = new AdapterConfiguration
-    {
-        R = 16,
-        LoraAlpha = 32,
-        TargetModules = ["query", "key", "value", "dense"],
-        ModulesToSave = ["word_embeddings"]
-    },
+    Output = "",   // the model lives as long as the program
     LearningRate = 2e-3,
-    LrSchedulerType = ScheduleKind.Linear,
     NumTrainEpochs = 3,
     MaxSteps = args is [_, var steps] ? int.Parse(steps) : -1,
-    PerDeviceTrainBatchSize = 16,
-    MaxLength = 64,
 };
 
 var context = new MLContext(seed: 1);
 IDataView Table(string name) =>
     context.Data.LoadFromTextFile<Request>(Path.Combine(models, "demo", name), separatorChar: '\t', hasHeader: true);
 
-using var classifier = new FineTunedClassifier(context, run);
-ITransformer fitted = classifier.Fit(Table("train.tsv"));
+// Rows of any view with the columns Text and Label are what it learns from.
+IDataView train = Table("train.tsv");
+using TextClassifier classifier = await FineTune.ClassifierAsync(
+    run, context.Data.CreateEnumerable<Request>(train, reuseRowObject: false).Select(row => new LabelledText(row.Text, row.Label)));
 
-// Any view with a column Text: what ML.NET reads, filters and joins.
-IDataView answered = fitted.Transform(context.Data.TakeRows(Table("test.tsv"), 200));
-var rows = context.Data.CreateEnumerable<LabelledAnswer>(answered, reuseRowObject: false).ToList();
-foreach (LabelledAnswer row in rows.Take(3))
+// What it learned is an estimator that goes where any other of ML.NET does; fitted, it adds its columns to any view with a column Text.
+void Predict(RequestText request, Answer answer)
 {
-    Console.WriteLine($"{row.PredictedLabel} {row.Probability:0.00} {row.Text}");
+    Prediction prediction = classifier.Predict(request.Text);
+    (answer.PredictedLabel, answer.Probability) = (prediction.Label!, (float)prediction.Probability);
 }
 
-Console.WriteLine($"accuracy {rows.Average(row => row.PredictedLabel == row.Label ? 1 : 0):0.00}");
+ITransformer fitted = context.Transforms.CustomMapping<RequestText, Answer>(Predict, contractName: null).Fit(train);
+IDataView answered = fitted.Transform(context.Data.TakeRows(Table("test.tsv"), 200));
+
+string[] texts = [.. answered.GetColumn<string>("Text")], labels = [.. answered.GetColumn<string>("Label")];
+string[] predicted = [.. answered.GetColumn<string>("PredictedLabel")];
+float[] probabilities = [.. answered.GetColumn<float>("Probability")];
+for (int i = 0; i < 3; i++)
+{
+    Console.WriteLine($"{predicted[i]} {probabilities[i]:0.00} {texts[i]}");
+}
+
+Console.WriteLine($"accuracy {predicted.Zip(labels).Average(pair => pair.First == pair.Second ? 1 : 0):0.00}");
+
+/// <summary>What is classified.</summary>
+internal class RequestText
+{
+    [LoadColumn(0)]
+    public string Text { get; set; } = "";
+}
+
+/// <summary>A row of the demo's tables.</summary>
+internal sealed class Request : RequestText
+{
+    [LoadColumn(1)]
+    public string Label { get; set; } = "";
+}
+
+/// <summary>The columns that the classifier adds.</summary>
+internal sealed class Answer
+{
+    public string PredictedLabel { get; set; } = "";
+
+    public float Probability { get; set; }
+}

@@ -13,7 +13,7 @@ namespace Engine.FineTuning;
 
 /// <summary>
 /// A causal language model that was trained or opened, as an <see cref="IChatClient"/>: conversations are laid out as its run, or its
-/// folder, says. Safe for use by several threads, whose answers take turns.
+/// folder, says. Safe for use by several threads, whose requests are answered side by side.
 /// </summary>
 public sealed class LanguageModel : DelegatingChatClient
 {
@@ -41,9 +41,9 @@ public sealed class LanguageModel : DelegatingChatClient
     public static LanguageModel Open(string path, string? adapter = null, Device? device = null) =>
         Holding.Open(path, adapter, device, (holding, trained) => new LanguageModel(Opened.Of(holding, trained)));
 
-    /// <summary>Opens a language model with several adapters, a context of its own or another storage.</summary>
+    /// <summary>Opens a language model with several adapters, a context or layout of its own, or another storage.</summary>
     /// <param name="path">A run's folder or its file, a model folder, or an adapter's folder whose base model is the one it names.</param>
-    /// <param name="options">Adapters, context, storage and device.</param>
+    /// <param name="options">Adapters, context, layout, storage and device.</param>
     /// <returns>The model; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">Two adapters have one name.</exception>
     /// <inheritdoc cref="Open(string, string?, Device?)" path="/exception"/>
@@ -105,8 +105,8 @@ public sealed class LanguageModel : DelegatingChatClient
             try
             {
                 // A model that was never made for conversations goes on with their texts.
-                ChatTemplate? template = trained.Run?.ChatTemplateName is { } layout
-                    ? ChatTemplate.Named(layout, trained.Model)
+                ChatTemplate? template = options?.ChatTemplate is { } choice ? choice.Template(trained.Model)
+                    : trained.Run?.ChatTemplateName is { } layout ? ChatTemplate.Named(layout, trained.Model)
                     : ChatTemplate.FindOf(trained.Model);
                 return new Opened(new ChatGenerator(generator, template), trained, training, holding);
             }

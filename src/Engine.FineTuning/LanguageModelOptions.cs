@@ -1,5 +1,6 @@
 using Engine.Devices;
 using Engine.Model;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 
 namespace Engine.FineTuning;
@@ -18,6 +19,11 @@ public sealed record LanguageModelOptions
 
     /// <summary>How matrices are stored on the device; null: as the model's run had it.</summary>
     public WeightType? Dtype { get; init; }
+
+    /// <summary>
+    /// How conversations are laid out, for folders without a template of their own; null: as the model's run, or its folder, says.
+    /// </summary>
+    public ChatTemplateChoice? ChatTemplate { get; init; }
 
     /// <summary>Accept adapters that lack tensors or have too many.</summary>
     public bool AllowMissing { get; init; }

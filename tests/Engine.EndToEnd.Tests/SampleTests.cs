@@ -112,7 +112,11 @@ public sealed class SampleTests
         Assert.InRange(alone["tokens"]!.GetValue<int>(), 1, 12);
         Assert.Equal($"{alone}", $"{together[1]}");
         Assert.NotEqual($"{alone["text"]}", $"{together[0]["text"]}");
-        Assert.Equal(alone["text"]!.GetValue<string>(), await pieces.Content.ReadAsStringAsync());
+        // Events have their text on lines with "data: " before it, and a blank line between them.
+        string[] events = (await pieces.Content.ReadAsStringAsync()).Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        IEnumerable<string> texts = events.Select(one => string.Join('\n', one.Split('\n')
+            .Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).Select(line => line["data: ".Length..])));
+        Assert.Equal(alone["text"]!.GetValue<string>(), string.Concat(texts));
         Assert.Equal(400, (int)refused.StatusCode);
     }
 

@@ -218,6 +218,10 @@ public sealed class FineTuneTests : IDisposable
         using LanguageModel trained = await FineTune.LanguageModelAsync(run, ["abc", "abd"]);
 
         Assert.NotNull((await trained.GetResponseAsync("ab", new ChatOptions { MaxOutputTokens = 2 })).Text);
+        using LanguageModel plain = LanguageModel.Open(model, new LanguageModelOptions { ChatTemplate = ChatTemplateChoice.Plain });
+        async Task<long?> PromptTokens(LanguageModel asked) =>
+            (await asked.GetResponseAsync("ab", new ChatOptions { MaxOutputTokens = 1 })).Usage!.InputTokenCount;
+        Assert.True(await PromptTokens(plain) > await PromptTokens(trained));
     }
 
     [Fact]
