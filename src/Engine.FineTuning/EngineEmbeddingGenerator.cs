@@ -1,6 +1,8 @@
 using Engine.Common;
 using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Model.Batching;
+using Engine.Training.Configuration;
 using Engine.Training.Running;
 using Microsoft.Extensions.AI;
 
@@ -15,16 +17,25 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     private const int BatchSize = 32;
 
     private readonly Holding holding;
+    private readonly TrainedModel trained;
     private readonly TextEmbedder embedder;
     private readonly EmbeddingGeneratorMetadata metadata;
 
-    private EngineEmbeddingGenerator(Holding holding, TrainedModel trained, EngineEmbeddingGeneratorOptions options)
+    private EngineEmbeddingGenerator(
+        Holding holding, TrainedModel trained, EngineEmbeddingGeneratorOptions options, TrainingOutcome? training)
     {
         this.holding = holding;
+        this.trained = trained;
+        Training = training;
         embedder = TextEmbedder.Open(holding.Device, trained, options.Dtype, options.Normalize);
         metadata = new EmbeddingGeneratorMetadata("engine", providerUri: null, trained.Name, embedder.Dimensions);
         ModelLog.Notes(options.Logger, embedder.Notes);
     }
+
+    /// <summary>
+    /// What the training came to: its metrics before and after, and the folder of the weights; null for a model that was opened.
+    /// </summary>
+    public TrainingOutcome? Training { get; }
 
     /// <summary>
     /// Opens an encoder; its weights are read and on the device when this returns. How its vectors are made is what its folder's
@@ -49,7 +60,8 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
     /// <returns>The generator; the caller disposes it.</returns>
     /// <inheritdoc cref="Open(string, string?, Device?)" path="/exception"/>
     public static EngineEmbeddingGenerator Open(string path, EngineEmbeddingGeneratorOptions options) => Holding.Open(
-        path, options.Adapter, options.Device, (holding, trained) => new EngineEmbeddingGenerator(holding, trained, options));
+        path, options.Adapter, options.Device,
+        (holding, trained) => new EngineEmbeddingGenerator(holding, trained, options, training: null));
 
     /// <summary>The vectors of texts, in their order; texts of like length run together.</summary>
     /// <param name="values">The texts; longer ones than the model takes are cut.</param>
@@ -75,6 +87,32 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         return [.. vectors.Select(vector => new Embedding<float>(vector) { ModelId = metadata.DefaultModelId, CreatedAt = now })];
     }
 
+    /// <summary>How well the cosines of pairs of texts fit their scores: <c>loss</c>, <c>pearson</c> and <c>spearman</c>.</summary>
+    /// <param name="pairs">Pairs with their scores, cut as the run's texts; messages call an entry <c>pairs[17]</c>.</param>
+    /// <param name="cancellationToken">Stops before the next batch.</param>
+    /// <returns>The metrics by name; the loss is the mean squared difference of cosines and scores.</returns>
+    /// <exception cref="ArgumentException">There are no pairs, or one is a single text.</exception>
+    /// <exception cref="DataFileException">A score is no cosine, even divided by the run's <c>Data.LabelDivisor</c>.</exception>
+    /// <exception cref="ModelFileException">The model's files are not there any more.</exception>
+    /// <exception cref="TrainingException">An output is not finite.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled while waiting, or between two batches.</exception>
+    /// <exception cref="ObjectDisposedException">The model's device was disposed, before or meanwhile.</exception>
+    public Task<IReadOnlyDictionary<string, double>> EvaluateAsync(
+        IEnumerable<ScoredText> pairs, CancellationToken cancellationToken = default) =>
+        LanguageEvaluation.EvaluateAsync(
+            holding.Device,
+            trained,
+            TaskKind.SentenceSimilarity,
+            nameof(pairs),
+            pairs.ToAsyncEnumerable(),
+            (json, pair) =>
+            {
+                MatchedColumns.RequirePair(pair);
+                ExampleWriter.Write(json, pair);
+            },
+            MatchedColumns.Scored,
+            cancellationToken);
+
     /// <summary>This generator, its <see cref="EmbeddingGeneratorMetadata"/> or its <see cref="TextEmbedder"/>.</summary>
     /// <param name="serviceType">The type that is asked for.</param>
     /// <param name="serviceKey">Must be null, as nothing is kept under a key.</param>
@@ -93,6 +131,14 @@ public sealed class EngineEmbeddingGenerator : IEmbeddingGenerator<string, Embed
         embedder.Dispose();
         holding.Dispose();
     }
+
+    internal static Task<EngineEmbeddingGenerator> TrainAsync(
+        RunPlace place, FineTuneOptions? options, CancellationToken cancellationToken) =>
+        TrainingTask.TrainAndOpenAsync(
+            place, options,
+            (holding, trained, outcome) => new EngineEmbeddingGenerator(
+                holding, trained, new EngineEmbeddingGeneratorOptions { Logger = options?.Logger }, outcome),
+            cancellationToken);
 
     private static void Refuse(bool asked, string option, string why)
     {

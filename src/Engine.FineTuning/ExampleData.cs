@@ -16,8 +16,8 @@ internal static class ExampleData
     [
         nameof(DataConfiguration.Validation), nameof(DataConfiguration.Format), nameof(DataConfiguration.Header),
         nameof(DataConfiguration.Delimiter), nameof(DataConfiguration.Text), nameof(DataConfiguration.TextPair),
-        nameof(DataConfiguration.Label), nameof(DataConfiguration.Limit), nameof(DataConfiguration.ValidationLimit),
-        nameof(DataConfiguration.Kind),
+        nameof(DataConfiguration.TextNegatives), nameof(DataConfiguration.Label), nameof(DataConfiguration.Limit),
+        nameof(DataConfiguration.ValidationLimit), nameof(DataConfiguration.Kind),
     ];
 
     /// <summary>Whether the run names files of its own to train on.</summary>
@@ -62,6 +62,7 @@ internal static class ExampleData
             Delimiter = null,
             Text = null,
             TextPair = null,
+            TextNegatives = null,
             Label = null,
             Limit = null,
             ValidationLimit = null,

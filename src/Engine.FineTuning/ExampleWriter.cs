@@ -10,6 +10,9 @@ internal static class ExampleWriter
 {
     public const string Text = "text", TextPair = "text_pair", Label = "label", Labels = "labels";
 
+    /// <summary>The column of a text that does not belong to the first one.</summary>
+    public static string Negative(int index) => $"negative_{index + 1}";
+
     /// <exception cref="ArgumentException">A text or label is null, or a score is no number.</exception>
     public static void Write(Utf8JsonWriter json, TextExample example)
     {
@@ -40,6 +43,20 @@ internal static class ExampleWriter
                     ? scored.Score
                     : throw new ArgumentException($"its {nameof(scored.Score)} is {scored.Score}; a finite number was expected."));
                 break;
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <exception cref="ArgumentException">A text is null.</exception>
+    public static void Write(Utf8JsonWriter json, MatchedTexts example)
+    {
+        json.WriteStartObject();
+        json.WriteString(Text, Require(example.Text, nameof(example.Text)));
+        json.WriteString(TextPair, Require(example.Match, nameof(example.Match)));
+        for (int i = 0; i < example.Negatives.Count; i++)
+        {
+            json.WriteString(Negative(i), Require(example.Negatives[i], $"{nameof(example.Negatives)}[{i}]"));
         }
 
         json.WriteEndObject();

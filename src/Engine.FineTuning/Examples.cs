@@ -15,7 +15,18 @@ public abstract record TextExample(string Text)
 /// <param name="Label">The class's name.</param>
 public sealed record LabelledText(string Text, string Label) : TextExample(Text);
 
-/// <summary>A text, or a pair of texts, with the number that a regressor is to predict.</summary>
+/// <summary>A text with one that belongs to it, such as a question with its answer, and perhaps texts that do not.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Match">The text that belongs to it; those of other examples do not.</param>
+public sealed record MatchedTexts(string Text, string Match)
+{
+    /// <summary>Texts that do not belong to it, hard to tell from the one that does; equally many in all examples of a set.</summary>
+    public IReadOnlyList<string> Negatives { get; init; } = [];
+}
+
+/// <summary>
+/// A text, or a pair of texts, with the number that a regressor is to predict; of sentence vectors the cosine that the pair's are to have.
+/// </summary>
 /// <param name="Text">The text, or the first of a pair.</param>
 /// <param name="Score">The number.</param>
 public sealed record ScoredText(string Text, double Score) : TextExample(Text);

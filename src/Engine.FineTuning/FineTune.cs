@@ -211,6 +211,78 @@ public static partial class FineTune
         return await MaskedLanguageModel.TrainAsync(place, options, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Trains an encoder to make vectors of texts (<c>task: sentence-similarity</c>) on the files that the run names.</summary>
+    /// <returns>The generator of vectors, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
+    public static Task<EngineEmbeddingGenerator> EmbeddingGeneratorAsync(
+        RunConfiguration run, FineTuneOptions? options = null, CancellationToken cancellationToken = default) =>
+        EngineEmbeddingGenerator.TrainAsync(
+            RunPlace.Of(run with { Task = TaskKind.SentenceSimilarity }), options, cancellationToken);
+
+    /// <summary>Trains an encoder to make vectors by which the text that belongs to another is found.</summary>
+    /// <returns>The generator of vectors, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
+    public static Task<EngineEmbeddingGenerator> EmbeddingGeneratorAsync(
+        RunConfiguration run,
+        IEnumerable<MatchedTexts> train,
+        IEnumerable<MatchedTexts>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        EmbeddingGeneratorAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
+
+    /// <summary>Trains an encoder to make vectors by which the text that belongs to another is found, on examples as they come.</summary>
+    /// <returns>The generator of vectors, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
+    public static async Task<EngineEmbeddingGenerator> EmbeddingGeneratorAsync(
+        RunConfiguration run,
+        IAsyncEnumerable<MatchedTexts> train,
+        IAsyncEnumerable<MatchedTexts>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        run = run with { Task = TaskKind.SentenceSimilarity };
+        var columns = new MatchedColumns();
+        Action<Utf8JsonWriter, MatchedTexts> write = (json, example) =>
+        {
+            columns.See(example);
+            ExampleWriter.Write(json, example);
+        };
+        RunPlace place = await PlaceAsync(run, train, validation, write, columns.In, cancellationToken).ConfigureAwait(false);
+        return await EngineEmbeddingGenerator.TrainAsync(place, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Trains an encoder to make vectors whose cosines are the scores of pairs of texts.</summary>
+    /// <returns>The generator of vectors, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
+    public static Task<EngineEmbeddingGenerator> EmbeddingGeneratorAsync(
+        RunConfiguration run,
+        IEnumerable<ScoredText> train,
+        IEnumerable<ScoredText>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        EmbeddingGeneratorAsync(run, train.ToAsyncEnumerable(), validation?.ToAsyncEnumerable(), options, cancellationToken);
+
+    /// <summary>Trains an encoder to make vectors whose cosines are the scores of pairs of texts, as they come.</summary>
+    /// <returns>The generator of vectors, opened on the training's device; the caller disposes it.</returns>
+    /// <inheritdoc cref="ClassifierAsync(RunConfiguration, IEnumerable{LabelledText}, IEnumerable{LabelledText}?, FineTuneOptions?, CancellationToken)" path="/param|/exception"/>
+    public static async Task<EngineEmbeddingGenerator> EmbeddingGeneratorAsync(
+        RunConfiguration run,
+        IAsyncEnumerable<ScoredText> train,
+        IAsyncEnumerable<ScoredText>? validation = null,
+        FineTuneOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        run = run with { Task = TaskKind.SentenceSimilarity };
+        Action<Utf8JsonWriter, ScoredText> write = (json, example) =>
+        {
+            MatchedColumns.RequirePair(example);
+            ExampleWriter.Write(json, example);
+        };
+        RunPlace place =
+            await PlaceAsync(run, train, validation, write, MatchedColumns.Scored, cancellationToken).ConfigureAwait(false);
+        return await EngineEmbeddingGenerator.TrainAsync(place, options, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>
     /// What a run will need, of memory to the byte; its data is read and every batch shape planned, and nothing is allocated.
     /// </summary>

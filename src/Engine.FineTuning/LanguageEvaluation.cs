@@ -6,7 +6,7 @@ using Engine.Training.Running;
 
 namespace Engine.FineTuning;
 
-/// <summary>Loss and perplexity of a language model over a program's examples, laid out and cut as its run does.</summary>
+/// <summary>The metrics of a language model, or of sentence vectors, over a program's examples, laid out and cut as its run does.</summary>
 internal static class LanguageEvaluation
 {
     /// <param name="name">What the caller's parameter is called.</param>

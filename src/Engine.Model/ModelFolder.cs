@@ -49,12 +49,19 @@ internal sealed class ModelFolder
 
     /// <summary>
     /// The architecture for an adapter's task; where there is no adapter, or its <c>task_type</c> leaves that open, the one that the
-    /// configuration names. An encoder without a head is then taken as a classifier, a decoder without one predicts tokens.
+    /// configuration names. An encoder without a head is then taken as a classifier, a decoder without one predicts tokens. An encoder's
+    /// adapter without a head is one for sentence vectors.
     /// </summary>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The family is not built, or not for this task.</exception>
     public Architecture CreateArchitecture(string? adapterFolder = null)
     {
+        if (adapterFolder is not null && AdapterConfig.Read(adapterFolder).TaskType == AdapterConfig.FeatureExtraction
+            && ArchitectureCatalog.MakesVectors(Config))
+        {
+            return CreateEmbedding(SentenceSettings.Read(FolderPath).Pooling, adapterFolder);
+        }
+
         HeadKind head = (adapterFolder is null ? null : AdapterTask.Read(adapterFolder)) ?? ArchitectureCatalog.DefaultHead(Config);
         return !head.NamesTokens() ? CreateClassifier(adapterFolder, head) : Adapted(CreateArchitecture(head), adapterFolder);
     }
@@ -131,7 +138,11 @@ internal sealed class ModelFolder
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
     /// <exception cref="ModelFileException">The family is not built for this.</exception>
     public Architecture CreateEmbedding(TextPooling pooling, string? adapterFolder = null) =>
-        Adapted(ArchitectureCatalog.CreateEmbedding(Config, pooling), adapterFolder);
+        Adapted(CreateEmbedding(new SentenceTraining(pooling)), adapterFolder);
+
+    /// <summary>The same to be trained.</summary>
+    /// <exception cref="ModelFileException">The family is not built for this.</exception>
+    public Architecture CreateEmbedding(SentenceTraining sentences) => ArchitectureCatalog.CreateEmbedding(Config, sentences);
 
     /// <summary>The architecture as an adapter needs it: see <see cref="AdaptedArchitecture"/>.</summary>
     /// <param name="adapterFolder">A PEFT folder, or null.</param>
@@ -247,6 +258,17 @@ internal sealed class ModelFolder
                 using FileStream content = File.OpenRead(source);
                 AtomicFile.Write(Path.Combine(target, name), content.CopyTo);
             }
+        }
+    }
+
+    /// <summary>Copies what says how sentence vectors are made, where it is there.</summary>
+    public void CopySentenceSettings(string target)
+    {
+        foreach (string file in SentenceSettings.Files(FolderPath))
+        {
+            string copy = Path.Combine(target, file);
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(Path.Combine(FolderPath, file), copy, overwrite: true);
         }
     }
 

@@ -37,8 +37,9 @@ internal sealed class PredictCommand : EngineCommand
     {
         Description = $"Write a file ({PredictionFile.Endings}; the ending says how) of the rows that were read, with all their columns "
             + $"and behind these {PredictionFile.Prediction} and {PredictionFile.Probability} (in .jsonl also "
-            + $"{PredictionFile.Probabilities}, that of every label; for regression {PredictionFile.Prediction} alone). A column of such a "
-            + $"name that the rows have already stays, and the model's is {PredictionFile.Prediction}_2.",
+            + $"{PredictionFile.Probabilities}, that of every label; for regression {PredictionFile.Prediction} alone). For several "
+            + "classes a text and for words it holds a list of labels, for questions the answer, for several choices the chosen one's "
+            + $"number. A column of such a name that the rows have already stays, and the model's is {PredictionFile.Prediction}_2.",
         HelpName = "FILE",
     };
 
@@ -95,11 +96,6 @@ internal sealed class PredictCommand : EngineCommand
         }
 
         string? path = arguments.GetValue(output);
-        if (path is not null && trained.Run?.Task is not (null or TaskKind.SequenceClassification or TaskKind.Regression))
-        {
-            throw new ConfigurationException("--output is for classifiers of texts and regressors; print what others predict with --json.");
-        }
-
         if (path is not null)
         {
             WrittenFile.RequireApart(path, texts.Paths(arguments));

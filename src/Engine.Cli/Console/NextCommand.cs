@@ -19,6 +19,7 @@ internal static class NextCommand
             TaskKind.MaskedLanguageModel => null,
             TaskKind.CausalLanguageModel when HasTemplate(run) => $"{Invocation.Program} chat {folder}",
             TaskKind.CausalLanguageModel => $"{Invocation.Program} generate {folder} --prompt \"Once upon a time\"",
+            TaskKind.SentenceSimilarity => $"{Invocation.Program} embed {folder} {ShellWord.Quoted(Sample(run))}",
             _ when run.Data.IsPrebatched => null,
             _ when run.Data.TextPair is not null =>
                 $"{Invocation.Program} predict {folder} --file {ShellWord.Quoted(Shown(HeldOut(run).Paths[0]))}",

@@ -10,6 +10,9 @@ internal abstract class LossOperator(bool withGradient) : Operator
 {
     public override void Gradient(GradientBuilder gradients) => gradients.Contribute(0, gradients.Node.Outputs[2]);
 
+    /// <summary>Whether the loss will be differentiated.</summary>
+    protected bool WithGradient => withGradient;
+
     /// <summary>Where the gradient goes; null in an evaluation.</summary>
     protected BufferView<float>? OutputGradient(Lowering lowering) => withGradient ? lowering.Output<float>(2) : null;
 }
@@ -187,6 +190,7 @@ internal static class LossExtensions
         return graph.Add(@operator, [predictions, labels, .. constants], Outputs(count, predictions, withGradient))[0];
     }
 
-    private static Shape[] Outputs(int rows, Tensor predictions, bool withGradient) =>
+    /// <summary>What every <see cref="LossOperator"/> gives.</summary>
+    internal static Shape[] Outputs(int rows, Tensor predictions, bool withGradient) =>
         withGradient ? [new Shape(1), new Shape(rows), predictions.Shape] : [new Shape(1), new Shape(rows)];
 }

@@ -222,7 +222,9 @@ internal static class ModelAdapters
                 (a, b) = (Fill(plainA), Fill(plainB));
             }
 
-            writer.AddLora(Target(adapter), a, b, adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
+            writer.AddLora(
+                Target(adapter) with { Module = NameInFile(model, config, adapter.Module) }, a, b,
+                adapter.Magnitude is { } magnitude ? ModelWeights.Fill<float>(magnitude) : null);
         }
 
         foreach ((LoraLinear adapter, StoredPart part) in config.Form?.FileType is null ? [] : FormFile.Parts(model))
@@ -256,6 +258,20 @@ internal static class ModelAdapters
         }
     }
 
+    /// <summary>
+    /// What files call an adapted layer: PEFT takes a model without a head as its body alone, whose names have no prefix. Where a file
+    /// holds more than the factors, or names layers by patterns, the model's names stay.
+    /// </summary>
+    private static string NameInFile(TransformerModel model, AdapterConfig config, string module)
+    {
+        string prefix = model.Architecture.BasePrefix;
+        bool isPlain = config.Form is null && config.RankPattern.Count == 0 && config.AlphaPattern.Count == 0
+            && model.TokenTargets.Count == 0 && !model.SavedParameters.Any();
+        return isPlain && model.Architecture.Head.MakesVectors() && module.StartsWith(prefix, StringComparison.Ordinal)
+            ? module[prefix.Length..]
+            : module;
+    }
+
     /// <summary>Refuses an adapter that cannot become part of the weights.</summary>
     internal static void RequireMergeable(AdapterFile file)
     {
@@ -287,7 +303,7 @@ internal static class ModelAdapters
         IReadOnlyList<TokenTarget> tokens,
         bool allowMissing)
     {
-        string? body = architecture.Head == HeadKind.Embedding ? architecture.BasePrefix : null;
+        string? body = architecture.Head.MakesVectors() ? architecture.BasePrefix : null;
         AdapterBinding binding = file.Bind(targets, [.. saved.Select(name => Saved(architecture, name))], allowMissing, tokens, body);
         binding.IdleEntries = [.. IdleEntries.Find(architecture, file.Config).Select(entry => entry.ToString())];
         return binding;

@@ -96,12 +96,21 @@ internal enum HeadKind
 
     /// <summary>Nothing: the model makes a vector of each text. Its loss is 0.</summary>
     Embedding,
+
+    /// <summary>A vector of each text, by which the text that belongs to another is told from those of the batch.</summary>
+    Ranking,
+
+    /// <summary>A vector of each text, by which two texts are as alike as a number says.</summary>
+    Similarity,
 }
 
 internal static class HeadKinds
 {
     /// <summary>Whether there are labels and logits for tokens instead of texts.</summary>
     public static bool PredictsTokens(this HeadKind head) => head.NamesTokens() || head == HeadKind.TokenClassification;
+
+    /// <summary>Whether there are vectors of texts, and no head.</summary>
+    public static bool MakesVectors(this HeadKind head) => head is HeadKind.Embedding or HeadKind.Ranking or HeadKind.Similarity;
 
     /// <summary>Whether the logits are over the vocabulary, and no labels of the configuration are predicted.</summary>
     public static bool NamesTokens(this HeadKind head) => head is HeadKind.MaskedLm or HeadKind.CausalLm;
@@ -114,7 +123,7 @@ internal static class HeadKinds
         HeadKind.TokenClassification => "token classification",
         HeadKind.QuestionAnswering => "question answering",
         HeadKind.MultipleChoice => "multiple choice",
-        HeadKind.Embedding => "sentence vectors",
+        HeadKind.Embedding or HeadKind.Ranking or HeadKind.Similarity => "sentence vectors",
         _ => "classification",
     };
 }
@@ -173,6 +182,9 @@ public abstract class Architecture
 
     /// <summary>Columns of the logits.</summary>
     public abstract int OutputSize { get; }
+
+    /// <summary>What cosines are multiplied by before texts are told apart by them.</summary>
+    internal virtual float SimilarityScale => 1;
 
     /// <summary>The longest text in tokens.</summary>
     public abstract int MaxLength { get; }

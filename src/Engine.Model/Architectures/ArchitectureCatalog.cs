@@ -22,7 +22,7 @@ internal static class ArchitectureCatalog
             TokenClassifier = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.TokenClassification),
             SpanHead = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.QuestionAnswering),
             Choice = config => new ModernBertClassifier(ModernBertConfig.From(config), HeadKind.MultipleChoice),
-            Embedding = (config, pooling) => new ModernBertEmbedding(ModernBertConfig.From(config), pooling),
+            Embedding = (config, sentences) => new ModernBertEmbedding(ModernBertConfig.From(config), sentences),
         },
         ["gpt2"] = new()
         {
@@ -39,7 +39,7 @@ internal static class ArchitectureCatalog
         TokenClassifier = config => Model(config, encoder => new EncoderTokenClassifier(encoder)),
         SpanHead = config => Model(config, encoder => new EncoderSpanHead(encoder)),
         Choice = config => Model(config, encoder => new EncoderChoiceHead(encoder)),
-        Embedding = (config, pooling) => Model(config, encoder => new EncoderPooling(encoder, pooling)),
+        Embedding = (config, sentences) => Model(config, encoder => new EncoderPooling(encoder, sentences)),
     };
 
     /// <summary>
@@ -66,13 +66,17 @@ internal static class ArchitectureCatalog
         return (FamilyOf(config).For(head) ?? throw NotBuilt(config, head, family => family.For(head) is not null))(config);
     }
 
+    /// <summary>Whether the family makes vectors of texts.</summary>
+    /// <exception cref="ModelFileException">The family is not built.</exception>
+    public static bool MakesVectors(ModelConfig config) => FamilyOf(config).Embedding is not null;
+
     /// <summary>The architecture of a family that makes a vector of each text.</summary>
     /// <exception cref="ModelFileException">The family is not built, or not for this, or its weights are quantized.</exception>
-    public static Architecture CreateEmbedding(ModelConfig config, TextPooling pooling)
+    public static Architecture CreateEmbedding(ModelConfig config, SentenceTraining sentences)
     {
         RequireNumbers(config);
         return (FamilyOf(config).Embedding ?? throw NotBuilt(config, HeadKind.Embedding, family => family.Embedding is not null))(
-            config, pooling);
+            config, sentences);
     }
 
     private static EncoderModel Model(ModelConfig config, Func<EncoderConfig, EncoderHead> head)
@@ -128,7 +132,7 @@ internal static class ArchitectureCatalog
 
         public Func<ModelConfig, Architecture>? Choice { get; init; }
 
-        public Func<ModelConfig, TextPooling, Architecture>? Embedding { get; init; }
+        public Func<ModelConfig, SentenceTraining, Architecture>? Embedding { get; init; }
 
         public Func<ModelConfig, Architecture>? For(HeadKind head) => head switch
         {

@@ -15,6 +15,11 @@ internal enum TextPooling
     FirstToken,
 }
 
+/// <summary>How vectors of texts are made, and what they are trained for.</summary>
+/// <param name="Kind">Embedding: nothing, they are made alone; Ranking or Similarity.</param>
+/// <param name="Scale">Ranking: what cosines are multiplied by.</param>
+internal sealed record SentenceTraining(TextPooling Pooling, HeadKind Kind = HeadKind.Embedding, float Scale = 20);
+
 /// <summary>What an encoder's hidden states end in.</summary>
 internal abstract class EncoderHead(EncoderConfig config)
 {
@@ -29,6 +34,9 @@ internal abstract class EncoderHead(EncoderConfig config)
 
     /// <summary>Columns of the logits.</summary>
     public abstract int OutputSize { get; }
+
+    /// <inheritdoc cref="Architecture.SimilarityScale"/>
+    public virtual float SimilarityScale => 1;
 
     /// <summary>The head's linear layers, in definition order.</summary>
     public abstract IReadOnlyList<LinearSpec> Linears { get; }
@@ -152,11 +160,13 @@ internal sealed class EncoderVocabularyHead(EncoderConfig config) : EncoderHead(
 }
 
 /// <summary>No head: each text's hidden states are pooled to one vector (Reimers and Gurevych 2019, arXiv 1908.10084).</summary>
-internal sealed class EncoderPooling(EncoderConfig config, TextPooling pooling) : EncoderHead(config)
+internal sealed class EncoderPooling(EncoderConfig config, SentenceTraining sentences) : EncoderHead(config)
 {
     public override string ClassSuffix => "Model";
 
-    public override HeadKind? Kind => HeadKind.Embedding;
+    public override HeadKind? Kind => sentences.Kind;
+
+    public override float SimilarityScale => sentences.Scale;
 
     public override string? OutputModule => null;
 
@@ -164,5 +174,5 @@ internal sealed class EncoderPooling(EncoderConfig config, TextPooling pooling) 
 
     public override IReadOnlyList<LinearSpec> Linears => [];
 
-    public override ModelOutput Build(ForwardBuilder forward, Tensor x) => new ModelOutput.Logits(forward.Pool(x, pooling));
+    public override ModelOutput Build(ForwardBuilder forward, Tensor x) => new ModelOutput.Logits(forward.Pool(x, sentences.Pooling));
 }

@@ -39,6 +39,8 @@ internal sealed class EncoderModel(EncoderConfig config, EncoderHead head) : Arc
 
     public override int OutputSize => head.OutputSize;
 
+    internal override float SimilarityScale => head.SimilarityScale;
+
     public override int MaxLength => config.MaxTokens;
 
     public override int TypeVocabularySize => config.TypeVocabSize;

@@ -266,15 +266,17 @@ internal sealed class ModernBertClassifier(ModernBertConfig config, HeadKind? ki
 }
 
 /// <summary>ModernBERT without a head: each text's hidden states are pooled to one vector.</summary>
-internal sealed class ModernBertEmbedding(ModernBertConfig config, TextPooling pooling) : ModernBert(config)
+internal sealed class ModernBertEmbedding(ModernBertConfig config, SentenceTraining sentences) : ModernBert(config)
 {
-    internal override HeadKind Head => HeadKind.Embedding;
+    internal override HeadKind Head => sentences.Kind;
+
+    internal override float SimilarityScale => sentences.Scale;
 
     public override string? OutputModule => null;
 
     public override int OutputSize => HiddenSize;
 
-    public override bool NeedsTextFirst => pooling == TextPooling.FirstToken;
+    public override bool NeedsTextFirst => sentences.Pooling == TextPooling.FirstToken;
 
     private protected override string ClassSuffix => "Model";
 
@@ -282,5 +284,6 @@ internal sealed class ModernBertEmbedding(ModernBertConfig config, TextPooling p
 
     private protected override bool HasDense => false;
 
-    internal override ModelOutput Build(ForwardBuilder forward) => new ModelOutput.Logits(forward.Pool(Encode(forward), pooling));
+    internal override ModelOutput Build(ForwardBuilder forward) =>
+        new ModelOutput.Logits(forward.Pool(Encode(forward), sentences.Pooling));
 }

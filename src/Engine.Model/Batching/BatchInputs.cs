@@ -159,7 +159,7 @@ internal sealed class BatchInputs : IDisposable
                 HeadKind.MultipleChoice => shape.Samples,
                 _ => places,
             }),
-            Targets = Window(targets, places * targetColumns),
+            Targets = Window(targets, architecture.Head == HeadKind.Similarity ? shape.Samples : places * targetColumns),
             Scalars = graph.Read(Scalars),
             DropoutRandom = graph.Read(DropoutRandom),
         };
@@ -199,7 +199,7 @@ internal sealed class BatchInputs : IDisposable
             WriteSlots(trainedSlots, batch.InputIds.AsSpan(0, batch.TokenCount), shape.Tokens);
         }
 
-        if (architecture.Head is HeadKind.Regression or HeadKind.MultiLabelClassification)
+        if (architecture.Head is HeadKind.Regression or HeadKind.MultiLabelClassification or HeadKind.Similarity)
         {
             WriteTargets(batch);
         }

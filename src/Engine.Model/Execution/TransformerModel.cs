@@ -265,6 +265,10 @@ public sealed class TransformerModel : IDisposable
                     labelSmoothing: options.LabelSmoothing, softCap: head.SoftCap),
             _ when Architecture.Head == HeadKind.Regression =>
                 graph.MeanSquaredError(scored!, batch.Targets, batch.Scalars, options.Gradients),
+            _ when Architecture.Head == HeadKind.Ranking =>
+                graph.RankingLoss(scored!, batch.Scalars, shape.TextsPerRow, Architecture.SimilarityScale, options.Gradients),
+            _ when Architecture.Head == HeadKind.Similarity =>
+                graph.CosineLoss(scored!, batch.Targets, batch.Scalars, options.Gradients),
             _ when Architecture.Head == HeadKind.QuestionAnswering =>
                 graph.SpanCrossEntropy(scored!, batch.Labels, batch.RowStart, batch.Scalars, options.Gradients),
             _ when Architecture.Head == HeadKind.MultiLabelClassification =>

@@ -71,6 +71,21 @@ internal sealed record SentenceSettings
             : settings with { MaxLength = section.OptionalInt("max_seq_length") };
     }
 
+    /// <summary>The files of a folder that say it, as paths in it.</summary>
+    /// <exception cref="ModelFileException"><c>modules.json</c> is broken.</exception>
+    public static IEnumerable<string> Files(string folder)
+    {
+        string modules = Path.Combine(folder, ModulesName);
+        IEnumerable<string> ofSteps = File.Exists(modules)
+            ? Modules(modules).Where(step => IsWithin(folder, step.Path)).Select(step => Path.Combine(step.Path, ModelConfig.FileName))
+            : [];
+        return new[] { ModulesName, TransformerName, PromptsName }.Concat(ofSteps).Where(file => File.Exists(Path.Combine(folder, file)));
+    }
+
+    /// <summary>Whether a path names a folder in this one, and not this one or any other.</summary>
+    private static bool IsWithin(string folder, string path) => Path.GetFullPath(Path.Combine(folder, path)).StartsWith(
+        Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
     /// <summary>A prompt that is put before every text is not built.</summary>
     private static void RequireNoPrompt(string file)
     {

@@ -35,7 +35,7 @@ internal static class ModelLoading
         using Checkpoint checkpoint = folder.OpenWeights();
         LoadReport report = ModelWeights.Load(model, checkpoint, seed ?? 0);
         HeadKind head = model.Architecture.Head;
-        List<string> notes = head.NamesTokens() || head == HeadKind.Embedding ? [] : [.. folder.Config.Labels.Notes];
+        List<string> notes = head.NamesTokens() || head.MakesVectors() ? [] : [.. folder.Config.Labels.Notes];
         HashSet<string> replaced = [.. replacedLater ?? []];
         string[] initialized = [.. report.Initialized.Where(name => !replaced.Contains(name))];
         if (initialized.Length > 0 && seed is null)
@@ -63,7 +63,7 @@ internal static class ModelLoading
 
         // Whatever head a checkpoint has, sentence vectors are made without it, and one that is loaded over it takes its place.
         bool isHeadReplaced = replaced.Any(name => !IsOfBody(name));
-        string[] unused = head == HeadKind.Embedding
+        string[] unused = head.MakesVectors()
             ? []
             : [.. report.Unused.Where(name => !IsComputed(name) && (!isHeadReplaced || IsOfBody(name)))];
         if (unused.Length > 0)

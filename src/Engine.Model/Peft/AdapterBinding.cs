@@ -64,7 +64,7 @@ internal sealed class AdapterBinding
     public required IReadOnlyList<string> Unused { get; set; }
 
     /// <summary>The beginning of the file's module names and what it is in the model; null where names are the same.</summary>
-    public required (string From, string To)? RenamedPrefix { get; init; }
+    public required (string From, string To)? RenamedPrefix { get; set; }
 
     /// <summary>Keys of the adapter's configuration that are not known, and so have no effect.</summary>
     public required IReadOnlyList<string> UnknownKeys { get; init; }

@@ -25,6 +25,9 @@ internal sealed record AdapterConfig
     /// <summary>The task type of a model that finds answers; its head is trained and saved, too.</summary>
     public const string QuestionAnswering = "QUESTION_ANS";
 
+    /// <summary>The task type of an adapter of a model without a head, such as one that makes sentence vectors.</summary>
+    public const string FeatureExtraction = "FEATURE_EXTRACTION";
+
     /// <summary>The task type of a decoder.</summary>
     public const string CausalLanguageModel = "CAUSAL_LM";
 

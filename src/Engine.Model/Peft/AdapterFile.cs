@@ -109,6 +109,15 @@ internal sealed class AdapterFile : IDisposable
         string? body = null)
     {
         AdapterBinding binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], renamedPrefix: null);
+        bool isOfBody = body is not null && modules.Count > 0
+            && !modules.Keys.Any(name => name.StartsWith(body, StringComparison.Ordinal));
+        if (isOfBody)
+        {
+            // A model without a head has no prefix for its body, and neither have PEFT's names of its layers.
+            binding = AdapterBinding.Create(this, targets, saved, tokens ?? [], ("", body!));
+            binding.RenamedPrefix = null;
+        }
+
         if (binding.Modules.Count == 0 && Config.Form is null && allowMissing && OtherPrefix(targets) is { } prefix
             && WithoutPlace(targets, prefix) is null)
         {
@@ -127,8 +136,9 @@ internal sealed class AdapterFile : IDisposable
             throw NotFitting($"{are} missing: {Shortened(binding.Missing)}. {NamesOnBothSides(targets)}", allowMissing);
         }
 
+        bool takesAll = body is null || isOfBody;
         string[] unused =
-            [.. binding.Unused.Where(name => body is null || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
+            [.. binding.Unused.Where(name => takesAll || name.StartsWith(AdapterKeys.Prefix + body, StringComparison.Ordinal))];
         if (!allowMissing && unused.Length > 0)
         {
             string belong = unused.Length == 1 ? "1 tensor belongs" : $"{unused.Length} tensors belong";

@@ -90,6 +90,11 @@ internal static class AdapterMerge
             writer.Write(whole);
             folder.CopyTokenizer(whole, folder.TokenizerFolderOf(architecture, adapterFolder));
             folder.CopyGenerationConfig(whole);
+            if (architecture.Head.MakesVectors())
+            {
+                folder.CopySentenceSettings(whole);
+            }
+
             architecture.ModelConfig.WithArchitecture(architecture.Name)
                 .WithStorageType(ElementTypeOf(options.StorageType ?? StorageType(checkpoint))).Write(whole);
         });

@@ -8,9 +8,6 @@ namespace Engine.Model.Peft;
 /// <summary>What an adapter's <c>task_type</c> says of the head it was trained with.</summary>
 internal static class AdapterTask
 {
-    /// <summary>PEFT's type for an adapter of the body alone.</summary>
-    private const string FeatureExtraction = "FEATURE_EXTRACTION";
-
     /// <summary>The head; null where the adapter leaves it open. A classifier's may also predict a number: the labels say which.</summary>
     /// <exception cref="ModelFileException">A task whose head is not built.</exception>
     public static HeadKind? Read(string adapterFolder) => AdapterConfig.Read(adapterFolder).TaskType switch
@@ -19,7 +16,7 @@ internal static class AdapterTask
         AdapterConfig.TokenClassification => HeadKind.TokenClassification,
         AdapterConfig.QuestionAnswering => HeadKind.QuestionAnswering,
         AdapterConfig.CausalLanguageModel => HeadKind.CausalLm,
-        null or FeatureExtraction => null,
+        null or AdapterConfig.FeatureExtraction => null,
         _ =>
             throw Other(
                 adapterFolder,

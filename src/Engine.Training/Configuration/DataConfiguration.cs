@@ -53,7 +53,8 @@ public sealed record DataConfiguration
     public ColumnReference? Text { get; init; }
 
     /// <summary>
-    /// Column of the second text of a pair; for question-answering that of the context, for multiple-choice that of the list of choices.
+    /// Column of the second text of a pair; for question-answering that of the context, for multiple-choice that of the list of choices,
+    /// for sentence-similarity that of the text that belongs to the first one.
     /// </summary>
     /// <value>Default: none; question-answering: context; multiple-choice: choices.</value>
     [Key(Default = "none; question-answering: context; multiple-choice: choices")]
@@ -62,11 +63,21 @@ public sealed record DataConfiguration
     /// <summary>
     /// Column of the label; for token-classification that of the list of the words' labels, for multi-label-classification that of the list
     /// of a text's, for question-answering that of the answers (text and answer_start, as SQuAD has them), for multiple-choice
-    /// that of the number of the right choice, from 0.
+    /// that of the number of the right choice, from 0, for sentence-similarity that of the number that says how alike two texts are.
     /// </summary>
     /// <value>Default: none; token-classification: tags; question-answering: answers; multiple-choice: label.</value>
     [Key(Default = "none; token-classification: tags; question-answering: answers; multiple-choice: label")]
     public ColumnReference? Label { get; init; }
+
+    /// <summary>sentence-similarity: columns of texts that do not belong to the first one.</summary>
+    /// <value>Default: none.</value>
+    [Key(Default = "none")]
+    public IReadOnlyList<string>? TextNegatives { get; init; }
+
+    /// <summary>sentence-similarity: what labels are divided by, so that they are cosines; 5 for scores from 0 to 5.</summary>
+    /// <value>Default: 1.</value>
+    [Key(Minimum = 0, Above = true)]
+    public double LabelDivisor { get; init; } = 1;
 
     /// <summary>Class names in the order of the model's outputs.</summary>
     /// <value>Default: the model's where they fit, else as the training data itself orders them, else sorted.</value>
@@ -149,6 +160,7 @@ public sealed record DataConfiguration
         Delimiter = Delimiter,
         Text = Text,
         TextPair = TextPair,
+        TextNegatives = TextNegatives ?? [],
         Label = Label,
         Limit = limit,
     };

@@ -105,6 +105,9 @@ public sealed record DataSelection
             Text = Text ?? run.Text,
             TextPair = TextPair ?? run.TextPair,
             Label = Label ?? run.Label,
+
+            // Where texts are scored there are none that do not belong together.
+            TextNegatives = Label is null ? run.TextNegatives : null,
         };
         string? forTables = Delimiter is not null ? nameof(Delimiter) : Header is not null ? nameof(Header) : null;
         return forTables is null || read.FormatsOf(given ?? run.Train).Any(written => written.IsDelimited)

@@ -90,6 +90,11 @@ public sealed record RunConfiguration
     [Key(Default = "plain")]
     public Method? Method { get; init; }
 
+    /// <summary>sentence-similarity without data.label: what cosines are multiplied by before the cross-entropy over the batch.</summary>
+    /// <value>Default: 20.</value>
+    [Key(Minimum = 0, Above = true)]
+    public double SimilarityScale { get; init; } = 20;
+
     /// <summary>
     /// Give the model's embeddings a row for each of the tokenizer's tokens where they have fewer; new rows start as the mean of the
     /// others. They are saved with the adapter.
@@ -302,10 +307,12 @@ public sealed record RunConfiguration
     public bool LoadBestModelAtEnd { get; init; }
 
     /// <summary>
-    /// Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; perplexity.
+    /// Metric that decides which evaluation is best: loss, accuracy, f1, f1_macro, matthews; pearson, spearman, mse; mrr; perplexity.
     /// </summary>
-    /// <value>Default: accuracy, for regression pearson, for language models loss.</value>
-    [Key(Default = "accuracy, for regression pearson, for language models loss")]
+    /// <value>
+    /// Default: accuracy, for regression pearson, for sentence-similarity mrr, with data.label spearman, for language models loss.
+    /// </value>
+    [Key(Default = "accuracy, for regression pearson, for sentence-similarity mrr, with data.label spearman, for language models loss")]
     public string? MetricForBestModel { get; init; }
 
     /// <summary>Whether a larger value of that metric is better.</summary>
@@ -403,7 +410,7 @@ public sealed record RunConfiguration
     public string ToYaml() => RunFileWriter.Write(this);
 
     /// <summary>The metric that decides which evaluation is best.</summary>
-    public string BestMetric => MetricForBestModel ?? TaskMetrics.DefaultBest(Task);
+    public string BestMetric => MetricForBestModel ?? TaskMetrics.DefaultBest(Task, Data.Label is not null);
 
     /// <summary>A tracker of the best evaluation with this run's metric, direction and patience.</summary>
     internal BestTracker CreateBestTracker() =>

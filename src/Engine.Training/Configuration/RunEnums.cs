@@ -39,6 +39,10 @@ public enum TaskKind
     /// <summary>One of several texts that go on with a text; cross-entropy over them.</summary>
     [EnumMember(Value = "multiple-choice")]
     MultipleChoice,
+
+    /// <summary>A vector per text, by which texts that belong together are found; a loss of cosines.</summary>
+    [EnumMember(Value = "sentence-similarity")]
+    SentenceSimilarity,
 }
 
 /// <summary>What tasks have in common.</summary>
@@ -46,6 +50,9 @@ internal static class TaskKinds
 {
     /// <summary>Whether tokens are predicted, and loss and perplexity are what is measured.</summary>
     public static bool IsLanguageModel(this TaskKind task) => task is TaskKind.MaskedLanguageModel or TaskKind.CausalLanguageModel;
+
+    /// <summary>Whether there are labels to be predicted: neither tokens nor vectors are what the model is for.</summary>
+    public static bool PredictsLabels(this TaskKind task) => !task.IsLanguageModel() && task != TaskKind.SentenceSimilarity;
 
     /// <summary>Whether labels are classes with names.</summary>
     public static bool HasClasses(this TaskKind task) => task == TaskKind.SequenceClassification || task.ReadsLists();

@@ -33,6 +33,7 @@ internal static class RunRules
         CheckFederated(run, file);
         CheckTasks(run, file);
         CheckSamples(run, file);
+        SentenceRules.Check(run, file);
         string best = BestMetric(run, file);
         return run with
         {
@@ -201,6 +202,7 @@ internal static class RunRules
                 + "leave it out.");
         }
 
+        SentenceRules.CheckColumns(run, file);
         RefuseIf(
             run.Task == TaskKind.MultipleChoice && isPrebatched, file, "data.format",
             "prebatched data has a text a row, and multiple-choice several; give the texts.");
@@ -223,7 +225,7 @@ internal static class RunRules
 
         RefuseIf(hasColumns && data.Text is null, file, "data", MissingColumn("data.text", "text"));
         RefuseIf(
-            hasColumns && !isMasked && data.Label is null, file, "data",
+            hasColumns && !isMasked && data.Label is null && run.Task != TaskKind.SentenceSimilarity, file, "data",
             MissingColumn("data.label", "label"));
         RefuseIf(isMasked && data.Label is not null, file, "data.label", "masked-lm makes its own labels; leave it out.");
         RefuseIf(isMasked && data.TextPair is not null, file, "data.text_pair", "masked-lm reads single texts; leave it out.");
@@ -442,19 +444,19 @@ internal static class RunRules
     {
         if (run.MetricForBestModel is not string given)
         {
-            return TaskMetrics.DefaultBest(run.Task);
+            return TaskMetrics.DefaultBest(run.Task, run.Data.Label is not null);
         }
 
         // Transformers takes both forms.
         string metric = given.StartsWith("eval_", StringComparison.Ordinal) ? given["eval_".Length..] : given;
-        IReadOnlyList<string> known = TaskMetrics.Names(run.Task);
+        IReadOnlyList<string> known = TaskMetrics.Names(run.Task, hasScores: run.Data.Label is not null);
         return known.Contains(metric)
             ? metric
             : throw new ConfigurationException(
                 $"{At(file, "metric_for_best_model")} is '{given}'; {NearestName.Hint(metric, [.. known])}.");
     }
 
-    private static void RefuseIf(bool wrong, MapNode? file, string key, string problem)
+    internal static void RefuseIf(bool wrong, MapNode? file, string key, string problem)
     {
         if (wrong)
         {
@@ -462,7 +464,7 @@ internal static class RunRules
         }
     }
 
-    private static string MissingColumn(string key, string what) =>
+    internal static string MissingColumn(string key, string what) =>
         $"{Setting.Noun(key)} is missing; it names the column of the {what}.";
 
     private static string At(MapNode? file, string key) => file is null ? $"{Setting.Of(key)}" : file.Where(key);

@@ -19,6 +19,9 @@ internal sealed record Example(string Text, string? TextPair, string? Label, int
     /// read.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
 
+    /// <summary>Texts that do not belong to <see cref="Text"/>; null where none are read.</summary>
+    public IReadOnlyList<string>? Negatives { get; init; }
+
     /// <summary>
     /// What may follow <see cref="Text"/>; <see cref="TextPair"/> has them a line each. Null for other tasks.
     /// </summary>

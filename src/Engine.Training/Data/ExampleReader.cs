@@ -25,6 +25,9 @@ internal sealed record ExampleReaderOptions
     /// <summary>The second text of a pair; null without pairs.</summary>
     public ColumnReference? TextPair { get; init; }
 
+    /// <summary>Columns of texts that do not belong to the first one.</summary>
+    public IReadOnlyList<string> TextNegatives { get; init; } = [];
+
     /// <summary>The label; null where labels are not wanted.</summary>
     public ColumnReference? Label { get; init; }
 

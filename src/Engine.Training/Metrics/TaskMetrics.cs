@@ -11,25 +11,29 @@ internal static class TaskMetrics
 
     /// <summary>Names of what a task reports; f1 is that of class 1 and there only where the classes are two.</summary>
     /// <param name="classes">Classes of the task; null where they are not known yet (then every name the task may report).</param>
-    public static IReadOnlyList<string> Names(TaskKind task, int? classes = null) => task switch
+    /// <param name="hasScores">Sentence vectors: pairs have scores (<c>data.label</c>).</param>
+    public static IReadOnlyList<string> Names(TaskKind task, int? classes = null, bool hasScores = false) => task switch
     {
         TaskKind.SequenceClassification when classes is null or 2 => [Loss, "accuracy", "f1", "f1_macro", "matthews"],
         TaskKind.SequenceClassification => [Loss, "accuracy", "f1_macro", "matthews"],
         TaskKind.Regression => [Loss, "pearson", "spearman", "mse"],
         TaskKind.TokenClassification => [Loss, "precision", "recall", "f1", "accuracy"],
         TaskKind.MultipleChoice => [Loss, "accuracy"],
+        TaskKind.SentenceSimilarity => hasScores ? [Loss, "pearson", "spearman"] : [Loss, "accuracy", "mrr"],
         TaskKind.QuestionAnswering => [Loss, "exact_match", "f1"],
         TaskKind.MultiLabelClassification => [Loss, "f1_micro", "f1_macro", "accuracy"],
         _ => [Loss, "perplexity"],
     };
 
     /// <summary>The metric that picks the best checkpoint unless the run file names another.</summary>
-    public static string DefaultBest(TaskKind task) => task switch
+    /// <param name="hasScores">Sentence vectors: pairs have scores.</param>
+    public static string DefaultBest(TaskKind task, bool hasScores = false) => task switch
     {
         TaskKind.SequenceClassification or TaskKind.MultipleChoice => "accuracy",
         TaskKind.Regression => "pearson",
         TaskKind.TokenClassification or TaskKind.QuestionAnswering => "f1",
         TaskKind.MultiLabelClassification => "f1_micro",
+        TaskKind.SentenceSimilarity => hasScores ? "spearman" : "mrr",
         _ => Loss,
     };
 
@@ -39,7 +43,7 @@ internal static class TaskMetrics
     /// <summary>The values a metric can have; null where it has no bounds on both sides.</summary>
     public static (double Least, double Greatest)? Range(string metric) => metric switch
     {
-        "accuracy" or "exact_match" or "f1" or "f1_macro" or "f1_micro" or "precision" or "recall" => (0, 1),
+        "accuracy" or "exact_match" or "f1" or "f1_macro" or "f1_micro" or "precision" or "recall" or "mrr" => (0, 1),
         "matthews" or "pearson" or "spearman" => (-1, 1),
         _ => null,
     };

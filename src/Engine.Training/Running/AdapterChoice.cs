@@ -34,6 +34,7 @@ internal static class AdapterChoice
                     TaskKind.TokenClassification => AdapterConfig.TokenClassification,
                     TaskKind.QuestionAnswering => AdapterConfig.QuestionAnswering,
                     TaskKind.CausalLanguageModel => AdapterConfig.CausalLanguageModel,
+                    TaskKind.SentenceSimilarity => AdapterConfig.FeatureExtraction,
                     _ => null,
                 },
                 BaseModelNameOrPath = run.Model,

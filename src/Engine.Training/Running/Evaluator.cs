@@ -9,8 +9,8 @@ namespace Engine.Training.Running;
 
 /// <summary>What an evaluation found.</summary>
 /// <param name="Metrics">The task's metrics by name.</param>
-/// <param name="Logits">[rows, output size] in file order, of words [words, output size], of answers [tokens, 2]; empty for language
-/// models.</param>
+/// <param name="Logits">[rows, output size] in file order, of words [words, output size], of answers [tokens, 2], vectors
+/// [texts, output size]; empty for language models.</param>
 public sealed record EvaluationResult(IReadOnlyDictionary<string, double> Metrics, float[] Logits)
 {
     /// <summary>What a user should know of the texts: how many were cut, or are empty.</summary>
@@ -36,7 +36,7 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
     {
         HeadKind.TokenClassification => set.LabelCounts,
         HeadKind.QuestionAnswering => set.Lengths,
-        HeadKind.MultipleChoice => [.. Enumerable.Repeat(set.TextsPerRow, set.Count)],
+        HeadKind.MultipleChoice or HeadKind.Ranking or HeadKind.Similarity => [.. Enumerable.Repeat(set.TextsPerRow, set.Count)],
         _ => null,
     });
 
@@ -90,6 +90,8 @@ internal sealed class Evaluator(Architecture architecture, EncodedSet set, int b
             {
                 HeadKind.Regression => TaskMetrics.Regression(set.Targets, logits, loss),
                 HeadKind.MultiLabelClassification => TaskMetrics.MultiLabel(set.Targets!, logits, architecture.OutputSize, loss),
+                HeadKind.Ranking => SentenceMetrics.Retrieval(logits, set.TextsPerRow, architecture.OutputSize, loss),
+                HeadKind.Similarity => SentenceMetrics.Similarity(set.Targets!, logits, architecture.OutputSize, loss),
                 HeadKind.MultipleChoice => TaskMetrics.Choices(
                     set.ClassLabels, ClassificationMetrics.Argmax(logits, set.TextsPerRow), loss),
                 HeadKind.QuestionAnswering => TaskMetrics.Answers(set.Questions!, AnswersOf(logits), loss),

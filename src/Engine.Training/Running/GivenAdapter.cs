@@ -69,6 +69,7 @@ internal sealed record GivenAdapter(string Folder, RunConfiguration? Run)
         HeadKind.MultiLabelClassification => TaskKind.MultiLabelClassification,
         HeadKind.QuestionAnswering => TaskKind.QuestionAnswering,
         HeadKind.MultipleChoice => TaskKind.MultipleChoice,
+        HeadKind.Embedding or HeadKind.Ranking or HeadKind.Similarity => TaskKind.SentenceSimilarity,
         HeadKind.MaskedLm => TaskKind.MaskedLanguageModel,
         _ => TaskKind.CausalLanguageModel,
     };

@@ -8,7 +8,7 @@ using Engine.Training.Data.Formats;
 
 namespace Engine.Training.Running;
 
-/// <summary>What evaluating a run's language model needs besides the model.</summary>
+/// <summary>What evaluating a run's language model, or maker of sentence vectors, needs besides the model.</summary>
 /// <param name="Folder">The model's folder.</param>
 /// <param name="Architecture">Its architecture for the run's task.</param>
 /// <param name="Validation">The evaluation of what the run holds out; null where it holds out nothing.</param>
@@ -16,7 +16,7 @@ namespace Engine.Training.Running;
 internal sealed record LanguageModelData(ModelFolder Folder, Architecture Architecture, Evaluator? Validation, IReadOnlyList<string> Notes)
 {
     /// <summary>Reads the validation data, laid out and cut as the run's own evaluations have it.</summary>
-    /// <param name="run">A run with <c>task: causal-lm</c> or <c>masked-lm</c>.</param>
+    /// <param name="run">A run with <c>task: causal-lm</c>, <c>masked-lm</c> or <c>sentence-similarity</c>.</param>
     /// <param name="adapterFolder">The adapter that is evaluated, a PEFT folder, or null.</param>
     /// <exception cref="ArgumentException">Columns, or a format, that hold no texts for this task.</exception>
     /// <exception cref="Model.Batching.DataFileException">The data cannot be used.</exception>
@@ -25,7 +25,8 @@ internal sealed record LanguageModelData(ModelFolder Folder, Architecture Archit
         RequireTexts(run);
         run = RunRules.ResolveEvaluation(run);
         ModelFolder folder = RunData.OpenModel(run);
-        Architecture architecture = ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(run.Task)), adapterFolder);
+        Architecture architecture =
+            ModelFolder.Adapted(RunData.CreateArchitecture(run, folder, RunData.HeadOf(run.Task)), adapterFolder);
         var encoder = new RunEncoder(run, folder, architecture);
         Evaluator? validation = encoder.Validation(labels: null);
         return new LanguageModelData(folder, architecture, validation, encoder.Notes);

@@ -35,8 +35,8 @@ public sealed record ModelMetrics(IReadOnlyDictionary<string, double> Metrics, i
 }
 
 /// <summary>
-/// The evaluation of a trained model: a classifier or regressor on labelled data, a run's language model on texts, laid out and cut as its
-/// run did. The data is read when this is made, before a device is needed.
+/// The evaluation of a trained model: a classifier or regressor on labelled data, a run's language model or maker of sentence vectors on
+/// texts, laid out and cut as its run did. The data is read when this is made, before a device is needed.
 /// </summary>
 public sealed class ModelEvaluation
 {
@@ -51,7 +51,7 @@ public sealed class ModelEvaluation
     {
         setup ??= new EvaluationSetup();
         WeightType type = setup.Dtype ?? model.Dtype;
-        if (model.Run is { } made && made.Task.IsLanguageModel())
+        if (model.Run is { } made && !made.Task.PredictsLabels())
         {
             LanguageModelData texts = ReadTexts(model, made, setup);
             Notes = texts.Notes;

@@ -11,10 +11,15 @@ namespace Engine.Training.Running;
 
 /// <summary>
 /// A file of rows with all columns that they were read with, and behind these what a model says of each: the class and its probability, in
-/// JSON lines also the probability of every class; for regression the number. It is written whole or not at all.
+/// JSON lines also the probability of every class; for regression the number. Of a text with several classes and of words the prediction is
+/// a list of classes (outside JSON with commas or blanks between), of questions the answer, of several choices the number of the chosen
+/// one. It is written whole or not at all.
 /// </summary>
 internal sealed class PredictionFile
 {
+    /// <summary>What stands for the class of a word that was not read.</summary>
+    private const string Unread = "-";
+
     /// <summary>The column of the class's name, or of the number.</summary>
     public const string Prediction = "prediction";
 
@@ -76,13 +81,14 @@ internal sealed class PredictionFile
     /// <exception cref="IOException">The file could not be written; what was there stays.</exception>
     public IReadOnlyList<string> Write(IEnumerable<Prediction> predictions, IReadOnlyList<string>? labels)
     {
-        bool hasAll = labels is not null && IsJson;
+        Prediction[] all = [.. predictions];
+        bool hasAll = labels is not null && IsJson && all.All(prediction => prediction.Scores.Count > 0);
         string[] wanted = labels is null ? [Prediction] : hasAll ? [Prediction, Probability, Probabilities] : [Prediction, Probability];
         string[] names = [.. wanted.Select(Free)];
         string[] lines =
         [
             .. IsJson ? [] : new[] { Joined([.. columns.Concat(names).Select(name => Field(name, new DataPlace(path, 1)))]) },
-            .. starts.Zip(predictions, (start, prediction) => Line(start, names.Zip(
+            .. starts.Zip(all, (start, prediction) => Line(start, names.Zip(
                 Values(prediction, labels, hasAll), (name, value) => new ColumnValue(name, value.Text, value.IsJson)))),
         ];
         AtomicFile.Write(path, stream =>
@@ -105,17 +111,28 @@ internal sealed class PredictionFile
             ? [new ColumnValue(TextColumn, row.Text), new ColumnValue(PairColumn, pair)]
             : [new ColumnValue(TextColumn, row.Text)]);
 
-    private static IEnumerable<(string Text, bool IsJson)> Values(Prediction prediction, IReadOnlyList<string>? labels, bool hasAll)
+    private IEnumerable<(string Text, bool IsJson)> Values(Prediction prediction, IReadOnlyList<string>? labels, bool hasAll)
     {
         if (labels is not null)
         {
-            yield return (prediction.Label!, false);
+            yield return prediction switch
+            {
+                { Words: { } words } when IsJson => (JsonSerializer.Serialize(words.Select(word => word.Label), Relaxed), true),
+                { Words: { } words } => (string.Join(' ', words.Select(word => word.Label ?? Unread)), false),
+                { Labels: { } several } when IsJson => (JsonSerializer.Serialize(several, Relaxed), true),
+                { Labels: { } several } => (string.Join(", ", several), false),
+                { Answer: { } answer } => (answer, false),
+                { Choice: { } choice } => (choice.ToString(CultureInfo.InvariantCulture), true),
+                _ => (prediction.Label!, false),
+            };
         }
 
         yield return (prediction.Probability.ToString(CultureInfo.InvariantCulture), true);
         if (hasAll)
         {
-            yield return (JsonSerializer.Serialize(Scores(prediction, labels!), Relaxed), true);
+            yield return (prediction.Choice is null
+                ? JsonSerializer.Serialize(Scores(prediction, labels!), Relaxed)
+                : JsonSerializer.Serialize(prediction.Scores), true);
         }
     }
 

@@ -36,7 +36,7 @@ internal sealed class PreparedRun : IDisposable
         Device device = Device = opening.GetAwaiter().GetResult();
         Run = run = run with { ChatTemplate = Data.Layout ?? run.ChatTemplate };
         Architecture architecture = Data.Architecture;
-        if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize) is var metrics
+        if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize, run.Data.Label is not null) is var metrics
             && !metrics.Contains(run.BestMetric))
         {
             throw new ConfigurationException(

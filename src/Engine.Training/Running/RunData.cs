@@ -170,7 +170,7 @@ internal sealed class RunData : IDisposable
     private static Architecture ArchitectureOf(
         RunConfiguration run, ModelFolder folder, Task<Tokenizer>? tokenizer, HeadKind head, LabelSet? labels = null)
     {
-        Architecture architecture = folder.CreateArchitecture(head, labels);
+        Architecture architecture = CreateArchitecture(run, folder, head, labels);
         if (run.ResizeTokenEmbeddings && (tokenizer?.GetAwaiter().GetResult() ?? folder.LoadTokenizer()).VocabularySize is var tokens
             && tokens > architecture.VocabularySize)
         {
@@ -183,6 +183,14 @@ internal sealed class RunData : IDisposable
             : architecture;
     }
 
+    /// <summary>The model of a run's task as its folder has it; vectors of texts are made as the folder says.</summary>
+    internal static Architecture CreateArchitecture(RunConfiguration run, ModelFolder folder, HeadKind head, LabelSet? labels = null) =>
+        run.Task == TaskKind.SentenceSimilarity
+            ? folder.CreateEmbedding(new SentenceTraining(
+                SentenceSettings.Read(folder.FolderPath).Pooling, run.Data.Label is null ? HeadKind.Ranking : HeadKind.Similarity,
+                (float)run.SimilarityScale))
+            : folder.CreateArchitecture(head, labels);
+
     /// <summary>What a task asks of a model.</summary>
     internal static HeadKind HeadOf(TaskKind task) => task switch
     {
@@ -194,6 +202,7 @@ internal sealed class RunData : IDisposable
         TaskKind.MultiLabelClassification => HeadKind.MultiLabelClassification,
         TaskKind.QuestionAnswering => HeadKind.QuestionAnswering,
         TaskKind.MultipleChoice => HeadKind.MultipleChoice,
+        TaskKind.SentenceSimilarity => HeadKind.Ranking,
         _ => throw new ArgumentOutOfRangeException(nameof(task), task, "unknown task"),
     };
 

@@ -4,6 +4,7 @@ using Engine.Model;
 using Engine.Model.Architectures;
 using Engine.Model.Batching;
 using Engine.Model.Chat;
+using Engine.Model.HuggingFace;
 using Engine.Tokenizers;
 using Engine.Optim;
 using Engine.Training.Configuration;
@@ -27,7 +28,7 @@ internal sealed class RunEncoder
         this.folder = folder;
         this.architecture = architecture;
         Tokenizer = Checked(tokenizer is null ? folder.LoadTokenizer() : tokenizer.GetAwaiter().GetResult(), folder, architecture);
-        maxLength = MaxLengthOf(run, architecture, Tokenizer);
+        maxLength = MaxLengthOf(run, folder, architecture, Tokenizer);
         if (run.Task == TaskKind.MaskedLanguageModel)
         {
             int mask = Tokenizer.MaskId ?? throw new TrainingException(
@@ -115,7 +116,7 @@ internal sealed class RunEncoder
                 : throw new DataFileException(examples.Files.ToString(), "no text has a token in it; lines of text were expected.");
         }
 
-        EncodedSet set = TextEncoding.Labelled(Tokenizer, architecture, examples, maxLength, labels, run.Data.Spans);
+        EncodedSet set = TextEncoding.Labelled(Tokenizer, architecture, examples, maxLength, labels, run.Data.Spans, run.Data.LabelDivisor);
         notes.AddRange(TextEncoding.Notes(examples, set, maxLength));
         return set;
     }
@@ -161,11 +162,12 @@ internal sealed class RunEncoder
                 + $"If tokens were added to the tokenizer, {Setting.Of("resize_token_embeddings", "true")} gives them rows; "
                 + "otherwise tokenizer and model do not belong together.");
 
-    private static int MaxLengthOf(RunConfiguration run, Architecture architecture, Tokenizer tokenizer)
+    private static int MaxLengthOf(RunConfiguration run, ModelFolder folder, Architecture architecture, Tokenizer tokenizer)
     {
         int longest = Math.Min(architecture.MaxLength, tokenizer.ModelMaxLength ?? int.MaxValue);
         int maxLength = run.MaxLength ?? Math.Min(longest, run.Task switch
         {
+            TaskKind.SentenceSimilarity => SentenceSettings.Read(folder.FolderPath).MaxLength ?? 512,
             TaskKind.CausalLanguageModel => 1024,
             TaskKind.QuestionAnswering => 384,
             _ => 512,

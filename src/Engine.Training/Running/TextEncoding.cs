@@ -26,13 +26,17 @@ internal static class TextEncoding
     /// <summary>The same with labels, as the model's head predicts them.</summary>
     /// <param name="labels">The classes; null for tasks without.</param>
     /// <param name="spans">How contexts are cut, and answers found.</param>
+    /// <param name="labelDivisor">What the labels of pairs of texts are divided by.</param>
     /// <exception cref="DataFileException">A label cannot be used.</exception>
     public static EncodedSet Labelled(
-        Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength, LabelVocabulary? labels, SpanOptions spans) =>
+        Tokenizer tokenizer, Architecture architecture, ExampleSet examples, int maxLength, LabelVocabulary? labels, SpanOptions spans,
+        double labelDivisor = 1) =>
         architecture.Head switch
         {
             HeadKind.QuestionAnswering =>
                 SpanEncoding.Encode(tokenizer, architecture, RequireAnswers(examples, spans), maxLength, spans, labelled: true),
+            HeadKind.Ranking or HeadKind.Similarity =>
+                SentenceEncoding.Encode(tokenizer, architecture, examples, maxLength, labelDivisor),
             HeadKind.MultipleChoice => ChoiceEncoding.Encode(tokenizer, architecture, examples, maxLength, labelled: true),
             HeadKind.TokenClassification => WordEncoding.Encode(tokenizer, examples, maxLength, labels!.EncodeLists(examples)),
             HeadKind.MultiLabelClassification =>

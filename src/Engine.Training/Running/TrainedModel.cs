@@ -158,6 +158,13 @@ public sealed record TrainedModel(string Model, string? Adapter, RunConfiguratio
     /// <exception cref="ConfigurationException">It is the run of a language model.</exception>
     internal void RequireLabels()
     {
+        if (Run is { Task: TaskKind.SentenceSimilarity })
+        {
+            throw new ConfigurationException(
+                $"{Run.Output} is the run of a model that makes vectors of texts, and labels are given by classifiers and regressors; it "
+                    + "embeds texts, and evaluated it gives how well their cosines fit.");
+        }
+
         if (Run is { } run && run.Task.IsLanguageModel())
         {
             throw new ConfigurationException(

@@ -146,9 +146,10 @@ public sealed class SharpnessAnalysis
     }
 
     private static Architecture ArchitectureOf(SharpnessSubject subject, ModelFolder folder) =>
-        !subject.Run.Task.IsLanguageModel()
+        subject.Run.Task.PredictsLabels()
             ? folder.CreateClassifier(subject.Adapter, RunData.HeadOf(subject.Run.Task))
-            : ModelFolder.Adapted(folder.CreateArchitecture(RunData.HeadOf(subject.Run.Task)), subject.Adapter);
+            : ModelFolder.Adapted(
+                RunData.CreateArchitecture(subject.Run, folder, RunData.HeadOf(subject.Run.Task)), subject.Adapter);
 
     private static (Evaluator Evaluator, IReadOnlyList<string> Notes) Evaluation(
         RunConfiguration run, ModelFolder folder, Architecture architecture)

@@ -114,6 +114,46 @@ internal static partial class OperatorTable
         }
     }
 
+    /// <summary>Cosines in float64 of vectors of 5 numbers; the second texts of all samples come before the third ones.</summary>
+    private static IEnumerable<OperatorCase> EmbeddingLossCases()
+    {
+        const int width = 5;
+        static double Cosine(double[] x, int a, int b)
+        {
+            double Dot(int i, int j) => Enumerable.Range(0, width).Sum(k => x[(i * width) + k] * x[(j * width) + k]);
+            return Dot(a, b) / Math.Sqrt(Dot(a, a) * Dot(b, b));
+        }
+
+        foreach ((int samples, int texts) in ((int, int)[])[(3, 2), (1, 2), (4, 3)])
+        {
+            const double scale = 3;
+            yield return new OperatorCase(
+                $"RankingLoss, {samples} samples of {texts} texts",
+                [Activation(1, samples * texts, width), Scalars((StepScalars.LossScale, 0.25f))],
+                (graph, t) => LossAndRows(graph.RankingLoss(t[0], t[1], texts, (float)scale, withGradient: true)),
+                x => MeanAndRows([.. Enumerable.Range(0, samples).Select(sample =>
+                {
+                    double[] scores = [.. Enumerable.Range(0, samples * (texts - 1)).Select(candidate => scale
+                        * Cosine(x[0], sample * texts, (candidate % samples * texts) + 1 + (candidate / samples)))];
+                    return (double?)(Math.Log(scores.Sum(Math.Exp)) - scores[sample]);
+                })]))
+            {
+                LossScale = 0.25,
+            };
+        }
+
+        float[] targets = [0.5f, float.NaN, -0.25f];
+        yield return new OperatorCase(
+            "CosineLoss",
+            [Activation(1, targets.Length * 2, width), Floats(targets), Scalars((StepScalars.LossScale, 0.25f))],
+            (graph, t) => LossAndRows(graph.CosineLoss(t[0], t[1], t[2], withGradient: true)),
+            x => MeanAndRows([.. targets.Select((target, row) =>
+                float.IsNaN(target) ? (double?)null : Math.Pow(Cosine(x[0], 2 * row, (2 * row) + 1) - target, 2))]))
+        {
+            LossScale = 0.25,
+        };
+    }
+
     /// <summary>The vocabulary is 7, the hidden size 5; labels of whole chunks are ignored in one case.</summary>
     private static IEnumerable<OperatorCase> LinearCrossEntropyCases()
     {

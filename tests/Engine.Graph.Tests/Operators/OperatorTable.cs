@@ -17,7 +17,7 @@ internal static partial class OperatorTable
     {
         [.. MatMulCases()], [.. LinearLayerCases()], [.. ElementwiseCases()], [.. RowCases()], [.. RotaryCases()], [.. AttentionCases()],
         [.. LossCases()],
-        [.. LinearCrossEntropyCases()], [.. SpanCrossEntropyCases()], [.. SmoothedVocabularyCases()],
+        [.. LinearCrossEntropyCases()], [.. SpanCrossEntropyCases()], [.. EmbeddingLossCases()], [.. SmoothedVocabularyCases()],
         [.. CappedVocabularyCases()], [.. TrainedRowsCases()],
         [.. UpdateCases()], [.. WeightCases()], [.. SegmentCases()], [.. LowRankCases()], [.. DoraCases()],
         [.. GatingCases()],

@@ -163,6 +163,11 @@ internal static class KernelCases
                 .. Losses.MeanSquaredError(
                     run.Device, Count, Values(run, 2, Count), run.Put(targets), scalars, run.Output(Count), run.Output(1),
                     run.Output(Count)),
+                .. EmbeddingLosses.Ranking(
+                    run.Device, 3, 3, 33, 20f, logits, scalars, run.Output(3), run.Output(1), run.Output(18), run.Output(9),
+                    run.Output(9 * 33)),
+                .. EmbeddingLosses.Cosine(
+                    run.Device, 3, 33, logits, run.Put(0.5f, float.NaN, -0.5f), scalars, run.Output(3), run.Output(1), run.Output(6 * 33)),
                 .. SpanLosses.CrossEntropy(
                     run.Device, 3, Count / 2, logits, run.Put(0, 69, 3, 3, -100, 7), run.Put(0, 70, 80, (Count / 2) - 3), scalars,
                     run.Output(3), run.Output(1), run.Output(Count)),

@@ -25,6 +25,8 @@ public sealed class EncoderObjectiveTests : IDisposable
 
     public static TheoryData<string, string> Tasks => TestDevices.With("token-classification", "multi-label");
 
+    public static TheoryData<string, string> Sentences => TestDevices.With("mnrl", "mnrl-negatives", "cosine-mse");
+
     public static TheoryData<string> Devices => TestDevices.Names;
 
     public void Dispose() => folder.Dispose();
@@ -125,6 +127,48 @@ public sealed class EncoderObjectiveTests : IDisposable
                 Near(name, golden[$"masked.grad.{name}"].ToFloat64(), gradients[name], Rounding);
             }
         }
+    }
+
+    /// <summary>
+    /// Vectors are means of the last hidden states; the anchors, their texts and those that do not belong to them are one batch here, as
+    /// samples of two or three texts, and in the goldens padded batches of their own.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Sentences))]
+    public void Vectors_have_the_loss_and_every_gradient_of_PyTorch(string device, string task)
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(SharedFiles.Whole($"goldens/objectives/encoder/{task}.safetensors"));
+        string[] sides = task == "cosine-mse" ? ["a.", "b."] : [.. new[] { "anchor.", "positive.", "negative." }
+            .Where(side => golden.TryGet($"{side}input_ids", out _))];
+        Architecture architecture = ModelFolder.Open(SharedFiles.Path("goldens/models/bert-cls")).CreateEmbedding(
+            new SentenceTraining(TextPooling.Mean, task == "cosine-mse" ? HeadKind.Similarity : HeadKind.Ranking));
+        int[][][] texts = [.. sides.Select(side => Rows(golden, side))];
+        int samples = texts[0].Length;
+        RaggedBatch batch = RaggedBatch
+            .FromRows([.. Enumerable.Range(0, samples).SelectMany(sample => texts.Select(side => (side[sample], (int[]?)null)))])
+            .InRowsOf(sides.Length);
+        batch = task == "cosine-mse"
+            ? batch with { Targets = golden["labels"].ToFloat32() }
+            : batch with { ClassLabels = new int[samples] };
+        using var loaded = new LoadedModel(
+            SharedFiles.Path("goldens/models/bert-cls"), null, train: true, BatchShape.Of(architecture, batch), device,
+            architecture: architecture);
+        ModelRun run = loaded.Run(batch, new RunnerOptions { Gradients = true });
+
+        Assert.InRange(run.Loss / golden["loss"].ToFloat64()[0], 1 - 1e-5, 1 + 1e-5);
+        double[][][] vectors = [.. sides.Select(side => golden[$"{side}embeddings"].ToFloat64().Chunk(architecture.HiddenSize).ToArray())];
+        Near(
+            "embeddings",
+            [.. Enumerable.Range(0, samples).SelectMany(sample => vectors.SelectMany(side => side[sample]))],
+            run.Logits);
+        CheckGradients(golden, loaded.Model.Trainables!);
+    }
+
+    private static int[][] Rows(SafetensorsFile golden, string side)
+    {
+        SafetensorsTensor ids = golden[$"{side}input_ids"];
+        int[][] masks = [.. golden[$"{side}attention_mask"].ToInt32().Chunk((int)ids.Shape[1])];
+        return [.. ids.ToInt32().Chunk((int)ids.Shape[1]).Select((row, i) => row[..masks[i].Sum()])];
     }
 
     /// <summary>Writes bert-cls with the golden's head in place of its own.</summary>

@@ -25,15 +25,16 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="capacity">The largest batch.</param>
     /// <param name="deviceName">A device of <see cref="TestDevices"/>.</param>
     /// <param name="weightType">How frozen matrices are stored.</param>
+    /// <param name="architecture">What the folder is read as; null: what its configuration says.</param>
     /// <param name="products">The type of products with frozen matrices and of attention.</param>
     public LoadedModel(string folder, string? adapterFolder, bool train, BatchShape capacity, string deviceName = "cpu",
         WeightType weightType = WeightType.Auto,
-        ElementType products = ElementType.Float32)
+        ElementType products = ElementType.Float32, Architecture? architecture = null)
     {
         device = TestDevices.Open(deviceName);
         bytesBefore = device.Memory.Current;
         ModelFolder opened = ModelFolder.Open(folder);
-        Architecture architecture = opened.CreateArchitecture(adapterFolder);
+        architecture ??= opened.CreateArchitecture(adapterFolder);
         using AdapterFile? adapter = adapterFolder is null ? null : AdapterFile.Read(adapterFolder);
         Tuning.Lora? lora = adapter is null ? null : ModelAdapters.Tuning(architecture, adapter);
         AdapterConfig = adapter?.Config;

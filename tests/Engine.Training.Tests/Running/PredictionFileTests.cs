@@ -90,6 +90,40 @@ public sealed class PredictionFileTests : IDisposable
     }
 
     [Fact]
+    public void Lists_of_classes_answers_and_choices_are_written_as_a_file_can_hold_them()
+    {
+        Prediction words = new(null, 0.5, [])
+        {
+            Words = [new("a", "B-x", 0.5), new("b", "O", 0.75), new("c", null, double.NaN)],
+            Entities = [],
+        };
+        Prediction several = new(null, 0.75, [0.25, 0.75]) { Labels = ["go,od"] }, none = new(null, 0.25, [0.25, 0.125]) { Labels = [] };
+        Prediction answer = new(null, 0.5, []) { Answer = "a b", AnswerStart = 3 };
+        Prediction choice = new("right", 0.75, [0.25, 0.75]) { Choice = 1 };
+        (Prediction Prediction, string Csv, string Json)[] cases =
+        [
+            (words, "B-x O -,0.5", "\"prediction\":[\"B-x\",\"O\",null],\"probability\":0.5"),
+            (several, "\"go,od\",0.75",
+                "\"prediction\":[\"go,od\"],\"probability\":0.75,\"probabilities\":{\"bad\":0.25,\"go,od\":0.75}"),
+            (none, ",0.25", "\"prediction\":[],\"probability\":0.25,\"probabilities\":{\"bad\":0.25,\"go,od\":0.125}"),
+            (answer, "a b,0.5", "\"prediction\":\"a b\",\"probability\":0.5"),
+            (choice, "1,0.75", "\"prediction\":1,\"probability\":0.75,\"probabilities\":[0.25,0.75]"),
+        ];
+        foreach ((Prediction prediction, string csv, string json) in cases)
+        {
+            Assert.Equal($"text,prediction,probability\na,{csv}\n", WrittenOf("out.csv", prediction));
+            Assert.Equal($"{{\"text\":\"a\",{json}}}\n", WrittenOf("out.jsonl", prediction));
+        }
+
+        string WrittenOf(string name, Prediction prediction)
+        {
+            new PredictionFile(folder.File(name), overwrite: true, [new Example("a", null, null, 0, new DataPlace("TEXT", 1))])
+                .Write([prediction], Labels);
+            return File.ReadAllText(folder.File(name));
+        }
+    }
+
+    [Fact]
     public void What_a_file_cannot_be_or_hold_is_refused_before_anything_is_written()
     {
         string csv = folder.Write("in.csv", "text,id\n\"a\tb\",1\n");

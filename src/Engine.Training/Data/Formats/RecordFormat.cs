@@ -23,14 +23,16 @@ internal abstract class RecordFormat : DataFormat
             throw new DataFileException(path, $"both texts of a pair are read from column '{text}'; name the second one's own column.");
         }
 
-        IEnumerable<JsonRecord> records =
-            options.KeepsColumns ? ReadRecords(path) : ReadColumns(path, [.. new[] { text, pair, label }.OfType<string>()]);
+        IEnumerable<JsonRecord> records = options.KeepsColumns
+            ? ReadRecords(path)
+            : ReadColumns(path, [.. new[] { text, pair, label }.OfType<string>(), .. options.TextNegatives]);
         foreach (JsonRecord record in records)
         {
             using (record)
             {
                 yield return RecordRows.Read(record, options.Task, text, pair, label) with
                 {
+                    Negatives = options.TextNegatives is [] ? null : [.. options.TextNegatives.Select(record.Text)],
                     Columns = options.KeepsColumns ? record.Columns : null,
                 };
             }
