@@ -113,6 +113,30 @@ public sealed class LaunchCostTests
         Array.ForEach(backward, launch => launch.Dispose());
     }
 
+    /// <summary>Beside what the backward pass reads the bias, and its gradient twice where it is added to.</summary>
+    [Fact]
+    public void The_gradient_of_a_bias_makes_scores_once_more()
+    {
+        var problem = new AttentionCase([8, 8], [8, 8], heads: 2, keyValueHeads: 2, headSize: 4, biasStep: 1);
+        using var run = new KernelRun(TestDevices.Open("cpu-managed"));
+        AttentionShape shape = problem.Shape;
+        int tokens = shape.QueryTokens, elements = tokens * 2 * 4, rows = tokens * 2, biases = problem.Bias.Length;
+        BufferView<float> q = run.Put(problem.Q), output = run.Output(elements), denominators = run.Output(rows),
+            dBias = run.Output(biases);
+        BufferView<int> starts = run.Put(problem.QueryStart), positions = run.Put(problem.QueryPosition);
+        Launch[] launches = Attention.BiasGradient(
+            run.Device, shape, q, q, q, starts, starts, positions, output, denominators, q, dBias, true, run.Output(rows), null,
+            new(run.Put(problem.Bias), run.Put(problem.BiasPosition)));
+        Assert.Equal(
+            [
+                new WorkCost(4 * ((2 * elements) + rows), 0),
+                new WorkCost(
+                    4 * ((4 * elements) + (2 * rows) + (2 * 3) + (2 * tokens) + (3 * biases)), 2 * 2.0 * tokens * 2 * 4 * 8),
+            ],
+            launches.Select(launch => launch.Cost!.Value));
+        Array.ForEach(launches, launch => launch.Dispose());
+    }
+
     /// <summary>Vectorised host code does not say it; whoever asks takes the operator's.</summary>
     [Fact]
     public void Host_forms_have_no_cost_of_their_own()

@@ -102,12 +102,26 @@ internal static class RowSelectionPass
         return [.. added];
     }
 
-    private static Node[] SelectQueries(
+    /// <summary>
+    /// Where how far a query sees is not where it stands (rows that keep their padding), the selection does not say its row of a bias: such
+    /// a TakeRows stays where it is.
+    /// </summary>
+    private static Node[]? SelectQueries(
         LinkedList<Node> order, LinkedListNode<Node> place, Node producer, AttentionOperator attention, Node take,
         RowSelectionInputs selection)
     {
         var added = new List<Node>();
         Tensor[] inputs = [.. producer.Inputs];
+        if (attention.BiasIndex > 0)
+        {
+            if (inputs[attention.BiasIndex + 1] != inputs[5])
+            {
+                return null;
+            }
+
+            inputs[attention.BiasIndex + 1] = selection.Position;
+        }
+
         inputs[0] = Take(order, place, added, inputs[0], selection);
         inputs[3] = selection.RowStart;
         inputs[5] = selection.Position;

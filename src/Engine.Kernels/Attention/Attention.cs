@@ -27,6 +27,11 @@ public sealed record AttentionShape(
     /// </summary>
     public float SoftCap { get; init; }
 
+    /// <summary>
+    /// Rows of each head's bias [Heads, BiasQueries, MaxKeyLength], which is added to scaled and capped scores; 0 for no bias.
+    /// </summary>
+    public int BiasQueries { get; init; }
+
     /// <summary>Probability with which an attention weight is dropped; 0 for none.</summary>
     public float Dropout { get; init; }
 
@@ -64,9 +69,19 @@ public sealed record AttentionShape(
     /// <summary>Elements of q and output.</summary>
     internal long QueryElements => (long)QueryTokens * Heads * HeadSize;
 
+    /// <summary>Elements of the bias.</summary>
+    internal long BiasElements => (long)Heads * BiasQueries * MaxKeyLength;
+
     /// <summary>Elements of k and of v.</summary>
     internal long KeyElements => (long)KeyTokens * KeyValueHeads * HeadSize;
 }
+
+/// <summary>What is added to the scores of attention, the same for every segment.</summary>
+/// <param name="Values">[heads, <see cref="AttentionShape.BiasQueries"/>, <see cref="AttentionShape.MaxKeyLength"/>]: for each head a row
+/// for each position of a query, with a number for each key by its index in the segment.</param>
+/// <param name="Position">Each query's row, below BiasQueries; rows rise within a segment, no two of its queries having the same.
+/// [query tokens]</param>
+public readonly record struct AttentionBias(BufferView<float> Values, BufferView<int> Position);
 
 /// <summary>
 /// Softmax attention, segment by segment, with online softmax: memory is linear in length.
@@ -81,6 +96,7 @@ public static class Attention
 
     /// <param name="logSumExp">Receives the log of each softmax denominator, [query tokens, heads]; 0 where a query sees no key.</param>
     /// <param name="random">The dropout generator's state (<see cref="RandomState"/>); null without dropout.</param>
+    /// <param name="bias">What is added to the scores; null for nothing.</param>
     public static Launch Forward(
         Device device,
         AttentionShape shape,
@@ -92,9 +108,10 @@ public static class Attention
         BufferView<int> queryPosition,
         BufferView<float> output,
         BufferView<float> logSumExp,
-        BufferView<uint>? random)
+        BufferView<uint>? random,
+        AttentionBias? bias = null)
     {
-        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
+        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random, bias);
         views.Check(shape);
         MatrixUnits.Check(device, shape.Products);
         if (shape.Products != ElementType.Float32)
@@ -110,7 +127,7 @@ public static class Attention
         return AttentionForwardGroups.Bind(device, shape, views);
     }
 
-    /// <summary>Elements of float32 workspace the backward pass needs on this device.</summary>
+    /// <summary>Elements of float32 workspace the backward pass, and the gradient of a bias, need on this device.</summary>
     public static long BackwardWorkspace(Device device, AttentionShape shape) =>
         device is CpuDevice { Features.HostVectors: true } && shape.Products == ElementType.Float32
             ? 0
@@ -122,6 +139,7 @@ public static class Attention
     /// <param name="outputGradient">The loss's gradient with respect to the output, laid out as q.</param>
     /// <param name="workspace">At least <see cref="BackwardWorkspace"/> elements.</param>
     /// <param name="random">The dropout generator's state as the forward pass read it; null without dropout.</param>
+    /// <param name="bias">What the forward pass added to the scores. Its gradient is <see cref="BiasGradient"/>'s.</param>
     public static Launch[] Backward(
         Device device,
         AttentionShape shape,
@@ -138,9 +156,10 @@ public static class Attention
         BufferView<float> dk,
         BufferView<float> dv,
         BufferView<float> workspace,
-        BufferView<uint>? random)
+        BufferView<uint>? random,
+        AttentionBias? bias = null)
     {
-        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random);
+        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random, bias);
         views.Check(shape);
         MatrixUnits.Check(device, shape.Products);
         var gradients = new AttentionGradientViews(outputGradient, dq, dk, dv);
@@ -157,5 +176,45 @@ public static class Attention
         }
 
         return AttentionBackwardGroups.Bind(device, shape, views, gradients, workspace);
+    }
+
+    /// <summary>
+    /// Writes the gradient of the bias, summed over the segments in their order, or adds it to <paramref name="dBias"/>. Its products are
+    /// float32, whatever the others are: scores are made again for each block of the bias.
+    /// </summary>
+    /// <param name="output">The forward pass's output.</param>
+    /// <param name="logSumExp">The forward pass's logSumExp.</param>
+    /// <param name="outputGradient">The loss's gradient with respect to the output, laid out as q.</param>
+    /// <param name="dBias">Laid out as the bias.</param>
+    /// <param name="accumulate">Adds to dBias.</param>
+    /// <param name="workspace">At least <see cref="BackwardWorkspace"/> elements.</param>
+    /// <param name="random">The dropout generator's state as the forward pass read it; null without dropout.</param>
+    /// <param name="bias">What the forward pass added to the scores.</param>
+    public static Launch[] BiasGradient(
+        Device device,
+        AttentionShape shape,
+        BufferView<float> q,
+        BufferView<float> k,
+        BufferView<float> v,
+        BufferView<int> queryStart,
+        BufferView<int> keyStart,
+        BufferView<int> queryPosition,
+        BufferView<float> output,
+        BufferView<float> logSumExp,
+        BufferView<float> outputGradient,
+        BufferView<float> dBias,
+        bool accumulate,
+        BufferView<float> workspace,
+        BufferView<uint>? random,
+        AttentionBias bias)
+    {
+        var views = new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random, bias);
+        views.Check(shape);
+        Operand.Require(outputGradient, shape.QueryElements);
+        Operand.Require(dBias, shape.BiasElements);
+        Operand.Require(workspace, BackwardWorkspace(device, shape));
+        return device is CpuDevice { Features.HostVectors: true } cpu
+            ? [AttentionHost.BiasGradient(cpu, shape, views, outputGradient, dBias, accumulate)]
+            : AttentionBiasGroups.Bind(device, shape, views, outputGradient, dBias, accumulate, workspace);
     }
 }

@@ -16,6 +16,18 @@ internal partial struct AttentionInputs
     /// <summary>The dropout generator's state; absent without dropout.</summary>
     public ArrayView<uint> Random;
 
+    /// <summary>Added to scores, [heads, bias queries, bias keys]; absent without a bias.</summary>
+    public ArrayView<float> Bias;
+
+    /// <summary>Each query's row of a head's bias; absent without one.</summary>
+    public ArrayView<int> BiasPosition;
+
+    /// <summary>Rows of a head's bias.</summary>
+    public int BiasQueries;
+
+    /// <summary>Elements from one row of the bias to the next.</summary>
+    public int BiasKeys;
+
     /// <summary>Segments.</summary>
     public int Rows;
 
@@ -49,6 +61,10 @@ internal partial struct AttentionInputs
         KeyStart = views.KeyStart,
         QueryPosition = views.QueryPosition,
         Random = views.Random ?? default,
+        Bias = views.Bias?.Values ?? default,
+        BiasPosition = views.Bias?.Position ?? default,
+        BiasQueries = shape.BiasQueries,
+        BiasKeys = shape.MaxKeyLength,
         Rows = shape.Rows,
         QueryTokens = shape.QueryTokens,
         KeyTokens = shape.KeyTokens,
@@ -72,6 +88,6 @@ internal partial struct AttentionGradientInputs
     /// <summary>Each row's output times its gradient, summed: [query tokens, heads].</summary>
     public ArrayView<float> Dots;
 
-    public static Buffers Of(AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
-        new() { LogSumExp = views.LogSumExp, OutputGradient = gradients.OutputGradient, Dots = dots };
+    public static Buffers Of(AttentionViews views, BufferView<float> outputGradient, BufferView<float> dots) =>
+        new() { LogSumExp = views.LogSumExp, OutputGradient = outputGradient, Dots = dots };
 }

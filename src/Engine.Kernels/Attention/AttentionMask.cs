@@ -1,6 +1,8 @@
 namespace Engine.Kernels;
 
-/// <summary>What attention's kernels share: which keys a query sees, the cap of its scores, and the dropout of its weights.</summary>
+/// <summary>
+/// What attention's kernels share: which keys a query sees, the cap of its scores, where their bias lies, and the dropout of its weights.
+/// </summary>
 internal static class AttentionMask
 {
     /// <summary>The first key of the segment that a query sees; those behind it see none before, since positions rise.</summary>
@@ -52,6 +54,29 @@ internal static class AttentionMask
     {
         float tanh = capped / BitConverter.Int32BitsToSingle(softCap);
         return KernelMath.FusedMultiplyAdd(-tanh, tanh, 1f);
+    }
+
+    /// <summary>The element of the bias that a query of a head has for its segment's first key.</summary>
+    public static long BiasRow(AttentionInputs of, int head, int query) =>
+        (((long)head * of.BiasQueries) + of.BiasPosition[query]) * of.BiasKeys;
+
+    /// <summary>Of a segment's queries from <paramref name="from"/> on the first at a position or behind it.</summary>
+    public static int FirstAt(ArrayView<int> positions, int from, int end, int position)
+    {
+        while (from < end)
+        {
+            int middle = from + ((end - from) / 2);
+            if (positions[middle] < position)
+            {
+                from = middle + 1;
+            }
+            else
+            {
+                end = middle;
+            }
+        }
+
+        return from;
     }
 
     /// <summary>The dropout factor of one element of the mask.</summary>

@@ -10,7 +10,8 @@ internal readonly record struct AttentionViews(
     BufferView<int> QueryPosition,
     BufferView<float> Output,
     BufferView<float> LogSumExp,
-    BufferView<uint>? Random)
+    BufferView<uint>? Random,
+    AttentionBias? Bias = null)
 {
     /// <exception cref="ArgumentException">The shape makes no sense, or a buffer is too short for it.</exception>
     public void Check(AttentionShape shape)
@@ -50,6 +51,18 @@ internal readonly record struct AttentionViews(
         if (shape.Dropout > 0f && Random is null)
         {
             throw new ArgumentException($"{shape}: Dropout needs the generator's state, and random is null.", nameof(shape));
+        }
+
+        if (shape.BiasQueries < 0 || shape.BiasQueries > 0 != Bias is not null)
+        {
+            throw new ArgumentException(
+                $"{shape}: BiasQueries must be above 0 where there is a bias, and 0 where there is none.", nameof(shape));
+        }
+
+        if (Bias is { } bias)
+        {
+            Operand.Require(bias.Values, shape.BiasElements);
+            Operand.Require(bias.Position, shape.QueryTokens);
         }
 
         Operand.Require(Q, shape.QueryElements);

@@ -19,9 +19,12 @@ internal struct SoftmaxRow
     /// <summary>The dropout mask's element of the segment's first key.</summary>
     public long Element;
 
+    /// <summary>The bias's element of the segment's first key; read with a bias.</summary>
+    public long Bias;
+
     public static SoftmaxRow Of(
         AttentionInputs of, AttentionGradientInputs given, int query, bool inside, int head, int heads, int keys, [Specialize] bool causal,
-        [Specialize] int window)
+        [Specialize] int window, [Specialize] bool bias)
     {
         long row = ((long)query * heads) + head;
         SoftmaxRow result = default;
@@ -34,6 +37,11 @@ internal struct SoftmaxRow
         result.LogSumExp = inside ? given.LogSumExp[row] : 0f;
         result.Dot = inside ? given.Dots[row] : 0f;
         result.Element = row * of.DropoutPitch;
+        if (bias && inside)
+        {
+            result.Bias = AttentionMask.BiasRow(of, head, query);
+        }
+
         return result;
     }
 }
@@ -41,17 +49,20 @@ internal struct SoftmaxRow
 /// <summary>The backward step of one score; zeros for a key that is not seen.</summary>
 internal struct SoftmaxGradient
 {
-    /// <summary>The weight exp(scaled and capped score - logSumExp), times its dropout factor.</summary>
+    /// <summary>The weight exp(scaled and capped score + bias - logSumExp), times its dropout factor.</summary>
     public float Weight;
 
     /// <summary>The gradient with respect to the unscaled score.</summary>
     public float Score;
 
+    /// <summary>The gradient with respect to the bias.</summary>
+    public float Bias;
+
     /// <param name="key">The key's index in its segment.</param>
     /// <param name="gradient">The gradient with respect to the weight after dropout.</param>
     public static SoftmaxGradient Of(
         SoftmaxRow row, int key, float score, float gradient, AttentionInputs of, [Specialize] bool dropout, [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap, [Specialize] bool bias)
     {
         if (key >= row.Visible)
         {
@@ -64,14 +75,16 @@ internal struct SoftmaxGradient
         }
 
         float capped = AttentionMask.Capped(of.Scale * score, softCap);
-        float weight = KernelMath.Exp(capped - row.LogSumExp);
+        float added = bias ? capped + of.Bias[row.Bias + key] : capped;
+        float weight = KernelMath.Exp(added - row.LogSumExp);
         float kept = dropout ? AttentionMask.Factor(row.Element + key, of) : 1f;
-        float byScore = weight * of.Scale * ((gradient * kept) - row.Dot);
+        float byWeight = (gradient * kept) - row.Dot;
+        float byScore = weight * of.Scale * byWeight;
         if (softCap != 0)
         {
             byScore *= AttentionMask.CapSlope(capped, softCap);
         }
 
-        return new SoftmaxGradient { Weight = weight * kept, Score = byScore };
+        return new SoftmaxGradient { Weight = weight * kept, Score = byScore, Bias = weight * byWeight };
     }
 }

@@ -9,7 +9,7 @@ internal sealed class AttentionCase
 
     public AttentionCase(
         int[] queryLengths, int[] keyLengths, int heads, int keyValueHeads, int headSize, bool causal = false, float dropout = 0f,
-        int extraMaxLength = 0, int window = 0, float softCap = 0f)
+        int extraMaxLength = 0, int window = 0, float softCap = 0f, int biasStep = 0)
     {
         QueryStart = Offsets(queryLengths);
         KeyStart = Offsets(keyLengths);
@@ -23,6 +23,7 @@ internal sealed class AttentionCase
             SoftCap = softCap,
             Dropout = dropout,
             DropoutStream = 5,
+            BiasQueries = biasStep == 0 ? 0 : (biasStep * queryLengths.Max()) + 2,
         };
 
         // A segment's queries are its last tokens, as they are when earlier keys come from a cache.
@@ -33,12 +34,16 @@ internal sealed class AttentionCase
         K = Numbers.Values(2, Shape.KeyTokens * keyWidth, 2);
         V = Numbers.Values(3, Shape.KeyTokens * keyWidth);
         OutputGradient = Numbers.Values(4, Shape.QueryTokens * queryWidth);
+        Bias = Numbers.Values(5, (int)Shape.BiasElements, 2);
+        BiasPosition = [.. queryLengths.SelectMany(length => Enumerable.Range(0, length).Select(i => (biasStep * i) + 1)),
+            .. new int[DeadTokens]];
     }
 
     private AttentionCase(AttentionCase other)
     {
         (Shape, QueryStart, KeyStart, QueryPosition) = (other.Shape, other.QueryStart, other.KeyStart, other.QueryPosition);
         (Q, K, V, OutputGradient) = (other.Q, other.K, other.V, other.OutputGradient);
+        (Bias, BiasPosition) = (other.Bias, other.BiasPosition);
     }
 
     public AttentionShape Shape { get; }
@@ -56,6 +61,12 @@ internal sealed class AttentionCase
     public float[] V { get; private init; }
 
     public float[] OutputGradient { get; private init; }
+
+    /// <summary>[heads, rows, keys]; empty without a bias.</summary>
+    public float[] Bias { get; }
+
+    /// <summary>Each query's row: from 1 on, as many rows apart as the case says.</summary>
+    public int[] BiasPosition { get; }
 
     /// <summary>The same problem with rounded inputs.</summary>
     public AttentionCase Rounded(Converter<float, float> round) => new(this)

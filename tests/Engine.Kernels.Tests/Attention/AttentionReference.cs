@@ -10,15 +10,20 @@ internal static class AttentionReference
         /// error of every weight, and of every weight's gradient, bounds the gradient's error.
         /// </summary>
         public Gradients? Magnitudes { get; init; }
+
+        /// <summary>Empty without a bias.</summary>
+        public double[] Bias { get; init; } = [];
     }
 
-    public static (double[] Output, double[] LogSumExp) Forward(AttentionCase problem, double[] q, double[] k, double[] v)
+    /// <param name="bias">Null: the problem's.</param>
+    public static (double[] Output, double[] LogSumExp) Forward(
+        AttentionCase problem, double[] q, double[] k, double[] v, double[]? bias = null)
     {
         var output = new double[q.Length];
         var logSumExp = new double[problem.Shape.QueryTokens * problem.Shape.Heads];
         foreach (Query query in Queries(problem))
         {
-            (double[] weights, double lse) = Weights(problem, query, q, k);
+            (double[] weights, double lse) = Weights(problem, query, q, k, bias ?? problem.Bias.Double());
             logSumExp[(query.Token * problem.Shape.Heads) + query.Head] = lse;
             for (int j = 0; j < weights.Length; j++)
             {
@@ -36,12 +41,12 @@ internal static class AttentionReference
     /// <summary>The gradients of the sum of output * outputGradient.</summary>
     public static Gradients Backward(AttentionCase problem)
     {
-        double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
-        var magnitudes = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]);
-        var gradients = new Gradients(new double[q.Length], new double[k.Length], new double[v.Length]) { Magnitudes = magnitudes };
+        double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double(), bias = problem.Bias.Double();
+        Gradients Zeros() => new(new double[q.Length], new double[k.Length], new double[v.Length]) { Bias = new double[bias.Length] };
+        Gradients magnitudes = Zeros(), gradients = Zeros() with { Magnitudes = magnitudes };
         foreach (Query query in Queries(problem))
         {
-            (double[] weights, _) = Weights(problem, query, q, k);
+            (double[] weights, _) = Weights(problem, query, q, k, bias);
             int atQ = query.Q(problem);
             var weightGradients = new double[weights.Length];
             double dot = 0, dotMagnitude = 0;
@@ -64,8 +69,15 @@ internal static class AttentionReference
             {
                 int atK = query.K(problem, j);
                 double slope = problem.Shape.Scale * CapSlope(problem, query, j, q, k);
-                double score = weights[j] * (weightGradients[j] - dot) * slope;
+                double biased = weights[j] * (weightGradients[j] - dot);
+                double score = biased * slope;
                 double magnitude = Math.Abs(score) + (weights[j] * dotMagnitude * slope);
+                if (bias.Length > 0)
+                {
+                    gradients.Bias[query.Bias(problem, j)] += biased;
+                    magnitudes.Bias[query.Bias(problem, j)] += Math.Abs(biased) + (weights[j] * dotMagnitude);
+                }
+
                 for (int e = 0; e < problem.Shape.HeadSize; e++)
                 {
                     gradients.Q[atQ + e] += score * k[atK + e];
@@ -114,7 +126,8 @@ internal static class AttentionReference
         ? 1
         : 1 / Math.Pow(Math.Cosh(Score(problem, query, key, q, k) / problem.Shape.SoftCap), 2);
 
-    private static (double[] Weights, double LogSumExp) Weights(AttentionCase problem, Query query, double[] q, double[] k)
+    private static (double[] Weights, double LogSumExp) Weights(
+        AttentionCase problem, Query query, double[] q, double[] k, double[] bias)
     {
         if (query.Keys == 0)
         {
@@ -125,7 +138,7 @@ internal static class AttentionReference
         for (int j = 0; j < query.Keys; j++)
         {
             double score = Score(problem, query, j, q, k), cap = problem.Shape.SoftCap;
-            scores[j] = cap == 0 ? score : cap * Math.Tanh(score / cap);
+            scores[j] = (cap == 0 ? score : cap * Math.Tanh(score / cap)) + (bias.Length == 0 ? 0 : bias[query.Bias(problem, j)]);
         }
 
         double maximum = scores.Max();
@@ -143,6 +156,9 @@ internal static class AttentionReference
             int group = problem.Shape.Heads / problem.Shape.KeyValueHeads;
             return (((FirstKey + key) * problem.Shape.KeyValueHeads) + (Head / group)) * problem.Shape.HeadSize;
         }
+
+        public int Bias(AttentionCase problem, int key) =>
+            (((Head * problem.Shape.BiasQueries) + problem.BiasPosition[Token]) * problem.Shape.MaxKeyLength) + Before + key;
 
         public double Factor(AttentionCase problem, int key)
         {

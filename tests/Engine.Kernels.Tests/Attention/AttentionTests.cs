@@ -5,7 +5,7 @@ using Engine.Kernels.Host;
 namespace Engine.Kernels.Tests;
 
 /// <summary>Attention over ragged segments against double precision, forward and backward.</summary>
-public sealed class AttentionTests
+public sealed partial class AttentionTests
 {
     public static TheoryData<string> Devices => TestDevices.Names;
 
@@ -36,6 +36,11 @@ public sealed class AttentionTests
         ["soft cap"] = new([40, 9], [40, 9], 2, 2, 32, softCap: 2f),
         ["soft cap, window, causal, grouped"] = new(
             [140, 9], [140, 9], 4, 2, 24, causal: true, dropout: 0.25f, window: 33, softCap: 2f),
+        ["bias"] = new([17, 64, 0, 33], [17, 64, 3, 33], 2, 2, 32, biasStep: 1),
+        ["bias over blocks, grouped, dropout"] = new([140, 9], [210, 9], 4, 2, 16, dropout: 0.25f, biasStep: 1, extraMaxLength: 3),
+        ["bias, queries apart, causal"] = new([70, 20], [70, 20], 2, 1, 21, causal: true, biasStep: 3),
+        ["bias, window and soft cap"] = new([90, 33], [90, 33], 2, 2, 16, window: 20, softCap: 2f, biasStep: 2),
+        ["bias of single queries"] = new([1, 1, 0, 1], [65, 7, 4, 200], 6, 2, 20, biasStep: 1),
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
@@ -96,6 +101,7 @@ public sealed class AttentionTests
             new([4, 2], [6, 2], 4, 2, 3, causal: true, dropout: 0.3f),
             new([7, 2], [9, 2], 4, 2, 3, causal: true, dropout: 0.3f, window: 3, softCap: 1.5f),
             new([7], [7], 1, 1, 4, window: 2, softCap: 0.5f),
+            new([4, 2], [6, 2], 4, 2, 3, dropout: 0.3f, softCap: 1.5f, biasStep: 2),
         })
         {
             double[] q = problem.Q.Double(), k = problem.K.Double(), v = problem.V.Double();
@@ -106,27 +112,30 @@ public sealed class AttentionTests
             Numbers.Near(Numbers.Gradient(x => Loss(problem, x, k, v), q), actual.Dq, Tolerance, Tolerance);
             Numbers.Near(Numbers.Gradient(x => Loss(problem, q, x, v), k), actual.Dk, Tolerance, Tolerance);
             Numbers.Near(Numbers.Gradient(x => Loss(problem, q, k, x), v), actual.Dv, Tolerance, Tolerance);
+            Numbers.Near(
+                Numbers.Gradient(x => Loss(problem, q, k, v, x), problem.Bias.Double()), actual.DBias, Tolerance, Tolerance);
         }
     }
 
     [Theory]
     [MemberData(nameof(Devices))]
-    public void Threads_do_not_change_a_bit(string name)
-    {
-        AttentionCase problem = Cases["several blocks, causal, grouped"];
-        Result one = Run(name, 1, problem);
-        Numbers.RequireComputed(one.Output);
-        Numbers.RequireComputed(one.Dk);
-        foreach (int threads in new[] { 2, 3 })
+    public void Threads_do_not_change_a_bit(string name) => Assert.All(
+        ["several blocks, causal, grouped", "bias over blocks, grouped, dropout"], problem =>
         {
-            Result more = Run(name, threads, problem);
-            Assert.Equal(one.Output, more.Output);
-            Assert.Equal(one.LogSumExp, more.LogSumExp);
-            Assert.Equal(one.Dq, more.Dq);
-            Assert.Equal(one.Dk, more.Dk);
-            Assert.Equal(one.Dv, more.Dv);
-        }
-    }
+            Result one = Run(name, 1, Cases[problem]);
+            Numbers.RequireComputed(one.Output);
+            Numbers.RequireComputed(one.Dk);
+            foreach (int threads in new[] { 2, 3 })
+            {
+                Result more = Run(name, threads, Cases[problem]);
+                Assert.Equal(one.Output, more.Output);
+                Assert.Equal(one.LogSumExp, more.LogSumExp);
+                Assert.Equal(one.Dq, more.Dq);
+                Assert.Equal(one.Dk, more.Dk);
+                Assert.Equal(one.Dv, more.Dv);
+                Assert.Equal(one.DBias, more.DBias);
+            }
+        });
 
     [Fact]
     public void Every_register_width_agrees_with_double_precision()
@@ -255,6 +264,45 @@ public sealed class AttentionTests
         Assert.Contains("keyStart goes from 3 to 99 at row 2", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(2, 8, "row 8 for query 2")]
+    [InlineData(4, 1, "row 1 for query 4")]
+    public void Rows_of_the_bias_must_rise_and_be_there(int query, int row, string expected)
+    {
+        using var run = new KernelRun(TestDevices.Open("cpu"));
+        var problem = new AttentionCase([3, 4], [3, 4], 1, 1, 4, biasStep: 1);
+        problem.BiasPosition[query] = row;
+        Bound bound = Bind(run, problem, Attention.Forward, Attention.Backward);
+        Assert.Contains(expected, Assert.Throws<DeviceException>(bound.Launches[0].Enqueue).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A bias that is the same for all keys of a query shifts its scores, which softmax does not see.</summary>
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void A_bias_of_rows_changes_nothing_and_a_gradient_is_added(string name)
+    {
+        AttentionCase plain = Cases["bert"], problem = new([17, 64, 33], [17, 64, 33], 2, 2, 64, biasStep: 1);
+        for (int i = 0; i < problem.Bias.Length; i++)
+        {
+            problem.Bias[i] = i / problem.Shape.MaxKeyLength % 5;
+        }
+
+        Result expected = Run(name, 2, plain), actual = Run(name, 2, problem);
+
+        // Scores up to 14 in place of 10 are rounded to 1e-6.
+        Numbers.Near(expected.Output.Double(), actual.Output, 2e-6, 2e-6);
+        Numbers.Near(expected.Dq.Double(), actual.Dq, 2e-5, 2e-5);
+
+        // A shift of a row has no gradient: what its keys have adds up to 0, here of up to 64 numbers below 1.
+        int keys = problem.Shape.MaxKeyLength;
+        Assert.All(Enumerable.Range(0, actual.DBias.Length / keys), row =>
+            Assert.InRange(actual.DBias.AsSpan(row * keys, keys).ToArray().Double().Sum(), -2e-5, 2e-5));
+        using var run = new KernelRun(TestDevices.Open(name));
+        Bound bound = Bind(run, problem, Attention.Forward, Attention.Backward, accumulatesBias: true);
+        bound.DBias.Write([.. actual.DBias.Select(value => 1f - value)]);
+        Assert.All(bound.Run(run).DBias, value => Assert.Equal(1f, value, 1e-6f));
+    }
+
     [Fact]
     public void Shapes_that_make_no_sense_are_refused()
     {
@@ -268,6 +316,9 @@ public sealed class AttentionTests
             () => Bind(run, problem, problem.Shape with { Dropout = 0.5f, DropoutPitch = 2 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
             () => Bind(run, problem, problem.Shape with { QueryTokens = 100 }, Attention.Forward, Attention.Backward));
+        Assert.Throws<ArgumentException>(
+            () => Bind(
+                run, new([3], [3], 1, 1, 4, biasStep: 1), problem.Shape with { BiasQueries = 9 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
             () => Bind(run, problem, problem.Shape with { Window = -1 }, Attention.Forward, Attention.Backward));
         Assert.Throws<ArgumentException>(
@@ -313,8 +364,8 @@ public sealed class AttentionTests
     internal static Launch[] BindPasses(KernelRun run, AttentionCase problem) =>
         Bind(run, problem, Attention.Forward, Attention.Backward).Launches;
 
-    private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v)
-        => AttentionReference.Forward(problem, q, k, v).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
+    private static double Loss(AttentionCase problem, double[] q, double[] k, double[] v, double[]? bias = null)
+        => AttentionReference.Forward(problem, q, k, v, bias).Output.Zip(problem.OutputGradient, (x, y) => x * y).Sum();
 
     private static void CheckWidth<T, TTile>(AttentionCase problem)
         where T : struct, ISimd<T>
@@ -324,14 +375,14 @@ public sealed class AttentionTests
         Check(problem, Bind(
             run,
             problem,
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random) => AttentionHost.Forward<T, TTile>(
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, random, bias) => AttentionHost.Forward<T, TTile>(
                 (CpuDevice)device, shape,
-                AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random))),
-            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random) =>
+                AttentionOperands.Of(new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random, bias))),
+            (device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, _, random, bias) =>
             [
                 new AttentionBackwardHost<T, TTile>(
                     (CpuDevice)device, shape, AttentionOperands.Of(
-                        new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random),
+                        new AttentionViews(q, k, v, queryStart, keyStart, position, output, lse, random, bias),
                         new AttentionGradientViews(gradient, dq, dk, dv))),
             ]).Run(run));
     }
@@ -339,7 +390,7 @@ public sealed class AttentionTests
     private static float[] Forward(string name, AttentionCase problem)
     {
         using var run = new KernelRun(TestDevices.Open(name));
-        Bound bound = Bind(run, problem, Attention.Forward, (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
+        Bound bound = Bind(run, problem, Attention.Forward, (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _) => []);
         run.Run(bound.Launches);
         return bound.Output.ToArray();
     }
@@ -366,6 +417,7 @@ public sealed class AttentionTests
         Numbers.Near(gradients.Q, actual.Dq, sum, sum);
         Numbers.Near(gradients.K, actual.Dk, sum, sum);
         Numbers.Near(gradients.V, actual.Dv, sum, sum);
+        Numbers.Near(gradients.Bias, actual.DBias, sum, sum);
     }
 
     /// <summary>
@@ -391,72 +443,11 @@ public sealed class AttentionTests
         Within(gradients.Q, gradients.Magnitudes!.Q, actual.Dq);
         Within(gradients.K, gradients.Magnitudes.K, actual.Dk);
         Within(gradients.V, gradients.Magnitudes.V, actual.Dv);
+        Within(gradients.Bias, gradients.Magnitudes.Bias, actual.DBias);
 
         void Within(double[] expected, double[] magnitudes, float[] values) => Assert.All(
             Enumerable.Range(0, expected.Length),
             i => Assert.InRange(values[i] - expected[i], -Limit(magnitudes[i]), Limit(magnitudes[i])));
         double Limit(double magnitude) => (unit * magnitude) + (2 * terms * problem.Shape.Heads * smallest) + (sums * (1 + magnitude));
     }
-
-    private static Launch ForwardOfMatrixUnits(
-        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<uint>? random)
-        =>
-            AttentionForwardMatrixUnits.Bind(
-                device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random));
-
-    private static Launch[] BackwardOfMatrixUnits(
-        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace,
-        BufferView<uint>? random)
-        => AttentionBackwardMatrixUnits.Bind(
-            device, shape, new AttentionViews(q, k, v, queryStart, keyStart, queryPosition, output, logSumExp, random),
-            new AttentionGradientViews(outputGradient, dq, dk, dv), workspace);
-
-    private static Bound Bind(KernelRun run, AttentionCase problem, BindForward forward, BindBackward backward)
-        => Bind(run, problem, problem.Shape, forward, backward);
-
-    private static Bound Bind(KernelRun run, AttentionCase problem, AttentionShape shape, BindForward forward, BindBackward backward)
-    {
-        BufferView<float> q = run.Put(problem.Q), k = run.Put(problem.K), v = run.Put(problem.V),
-            gradient = run.Put(problem.OutputGradient);
-        BufferView<int> queryStart = run.Put(problem.QueryStart), keyStart = run.Put(problem.KeyStart),
-            position = run.Put(problem.QueryPosition);
-        BufferView<float> output = run.Output(problem.Q.Length), lse = run.Output(problem.Shape.QueryTokens * problem.Shape.Heads);
-        BufferView<float> dq = run.Output(problem.Q.Length), dk = run.Output(problem.K.Length), dv = run.Output(problem.V.Length);
-        BufferView<uint> random = run.RandomState(AttentionCase.Seed, AttentionCase.Step);
-        BufferView<float> workspace = run.Output(Attention.BackwardWorkspace(run.Device, shape));
-        Launch[] launches =
-        [
-            forward(run.Device, shape, q, k, v, queryStart, keyStart, position, output, lse, random),
-            .. backward(run.Device, shape, q, k, v, queryStart, keyStart, position, output, lse, gradient, dq, dk, dv, workspace, random),
-        ];
-        return new Bound(launches, output, lse, dq, dk, dv);
-    }
-
-    private sealed record Result(float[] Output, float[] LogSumExp, float[] Dq, float[] Dk, float[] Dv);
-
-    private sealed record Bound(
-        Launch[] Launches, BufferView<float> Output, BufferView<float> LogSumExp, BufferView<float> Dq, BufferView<float> Dk,
-        BufferView<float> Dv)
-    {
-        public Result Run(KernelRun run)
-        {
-            run.Run(Launches);
-            return new Result(Output.ToArray(), LogSumExp.ToArray(), Dq.ToArray(), Dk.ToArray(), Dv.ToArray());
-        }
-    }
-
-    private delegate Launch BindForward(
-        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<uint>? random);
-
-    private delegate Launch[] BindBackward(
-        Device device, AttentionShape shape, BufferView<float> q, BufferView<float> k, BufferView<float> v, BufferView<int> queryStart,
-        BufferView<int> keyStart, BufferView<int> queryPosition, BufferView<float> output, BufferView<float> logSumExp,
-        BufferView<float> outputGradient, BufferView<float> dq, BufferView<float> dk, BufferView<float> dv, BufferView<float> workspace,
-        BufferView<uint>? random);
 }

@@ -81,8 +81,17 @@ internal static class KernelCases
         [
             .. AttentionTests.BindPasses(run, new AttentionCase([66], [66], 1, 1, 17, causal: true, dropout: 0.25f)),
             .. AttentionTests.BindPasses(run, new AttentionCase([2], [3], 2, 1, 5)),
-            .. AttentionTests.BindPasses(run, new AttentionCase([70], [70], 1, 1, 8, causal: true, window: 5, softCap: 2f)),
+            .. AttentionTests.BindPasses(run, new AttentionCase([70], [70], 1, 1, 8, causal: true, window: 5, softCap: 2f, biasStep: 2)),
             .. AttentionTests.BindPasses(run, new AttentionCase([66], [66], 1, 1, 5, window: 3)),
+        ],
+        ["biases of attention"] = run =>
+        [
+            RelativeBiases.Forward(
+                run.Device, 2, 9, 40, run.PutStored(ElementType.BFloat16, Numbers.Values(1, 64)),
+                run.Put(RelativeBiases.Buckets(40, 32, 128, bidirectional: true)), run.Output(2 * 9 * 40)),
+            RelativeBiases.Gradient(
+                run.Device, 2, 40, 9, 32, run.Put(RelativeBiases.Buckets(40, 32, 128, bidirectional: false)), Values(run, 1, 2 * 9 * 40),
+                Values(run, 2, 64)),
         ],
         ["products of tiles"] = run =>
         [

@@ -15,28 +15,28 @@ internal static partial class AttentionBackwardGroups
     {
         return
         [
-            BindDots(device, shape, views, gradients, dots),
+            BindDots(device, shape, views.Output, gradients.OutputGradient, dots),
             QueriesKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, GroupTiles.GroupSize),
-                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients.OutputGradient, dots), gradients.Dq,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
                 .Computes(3 * shape.PairOperations),
             KeysKernel.Bind(
                 device, new LaunchShape(Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, GroupTiles.GroupSize),
-                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients.OutputGradient, dots), gradients.Dk,
+                gradients.Dv,
                 shape.HeadSize, AttentionForwardGroups.Columns(shape), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
                 .Computes(4 * shape.PairOperations),
         ];
     }
 
-    /// <summary>The first launch, which both forms for GPUs begin with.</summary>
+    /// <summary>The first launch, which all forms for GPUs begin with.</summary>
     public static Launch BindDots(
-        Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots) =>
+        Device device, AttentionShape shape, BufferView<float> output, BufferView<float> outputGradient, BufferView<float> dots) =>
         DotsKernel.Bind(
-            device, LaunchShapes.Elements(device, Workspace(shape)), views.Output, gradients.OutputGradient, dots, Workspace(shape),
-            shape.HeadSize);
+            device, LaunchShapes.Elements(device, Workspace(shape)), output, outputGradient, dots, Workspace(shape), shape.HeadSize);
 
     /// <summary>Blocks of 64 that cover a length; one at least, which clears the dead tail.</summary>
     public static int Blocks(int length) => Math.Max(1, (length + GroupTiles.Tile - 1) / GroupTiles.Tile);
@@ -71,7 +71,8 @@ internal static partial class AttentionBackwardGroups
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -107,13 +108,13 @@ internal static partial class AttentionBackwardGroups
             {
                 int query = itemRow + (i * GroupTiles.Side);
                 SoftmaxRow row = SoftmaxRow.Of(
-                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window);
+                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window, bias);
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
                     int key = itemColumn + (j * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
                     tile[(query * GroupTiles.Pitch) + key] =
-                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], of, dropout, window, softCap).Score;
+                        SoftmaxGradient.Of(row, first + key, scores[score], gradients[score], of, dropout, window, softCap, bias).Score;
                 }
             }
 
@@ -138,7 +139,8 @@ internal static partial class AttentionBackwardGroups
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -179,13 +181,14 @@ internal static partial class AttentionBackwardGroups
             for (int j = 0; j < GroupTiles.Sums; j++)
             {
                 int column = itemColumn + (j * GroupTiles.Side);
-                SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window);
+                SoftmaxRow row = SoftmaxRow.Of(
+                    of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window, bias);
                 for (int i = 0; i < GroupTiles.Sums; i++)
                 {
                     int key = itemRow + (i * GroupTiles.Side);
                     int score = (i * GroupTiles.Sums) + j;
                     SoftmaxGradient step = SoftmaxGradient.Of(
-                        row, block.First + key, scores[score], gradients[score], of, dropout, window, softCap);
+                        row, block.First + key, scores[score], gradients[score], of, dropout, window, softCap, bias);
                     tile[(key * GroupTiles.Pitch) + column] = step.Weight;
                     gradients[score] = step.Score;
                 }

@@ -12,7 +12,7 @@ internal static partial class AttentionForwardGroups
                 GroupTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, Columns(shape), shape.Causal, shape.Dropout > 0f,
-            shape.Window, AttentionMask.CapBits(shape.SoftCap))
+            shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
             .Computes(2 * shape.PairOperations);
     }
 
@@ -30,7 +30,8 @@ internal static partial class AttentionForwardGroups
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
     {
         ArrayView<float> left = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
         ArrayView<float> right = SharedMemory.Allocate<float>(GroupTiles.Depth * GroupTiles.Pitch);
@@ -77,6 +78,7 @@ internal static partial class AttentionForwardGroups
                 int from = query < block.Count && window > 0
                     ? AttentionMask.FirstKey(of.QueryPosition, block.First + query, window) - first
                     : 0;
+                long row = bias && query < block.Count ? AttentionMask.BiasRow(of, block.Head, block.First + query) : 0;
                 float largest = float.NegativeInfinity;
                 for (int j = 0; j < GroupTiles.Sums; j++)
                 {
@@ -85,6 +87,11 @@ internal static partial class AttentionForwardGroups
                     scores[at4] = key < seen && key < count
                         ? AttentionMask.Capped(of.Scale * scores[at4], softCap)
                         : float.NegativeInfinity;
+                    if (bias && key < seen && key < count)
+                    {
+                        scores[at4] += of.Bias[row + first + key];
+                    }
+
                     if (window > 0 && key < from)
                     {
                         scores[at4] = float.NegativeInfinity;

@@ -105,6 +105,12 @@ internal sealed unsafe class AttentionBackwardHost<T, TTile>(CpuDevice device, A
                     AttentionRows<T>.Cap(scores + (i * KeyBlock), seen, Shape.SoftCap, slopes);
                 }
 
+                float* bias = BiasRow(query0 + i, head);
+                if (bias != null)
+                {
+                    AttentionRows<T>.Add(scores + (i * KeyBlock), bias + block.First, seen);
+                }
+
                 AttentionRows<T>.Gradient(
                     scores + (i * KeyBlock), gradients + (i * KeyBlock), factors, from, seen, count,
                     P.LogSumExp[(token * Shape.Heads) + head], dot, Shape.Scale);

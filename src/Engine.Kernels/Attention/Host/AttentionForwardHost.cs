@@ -63,6 +63,12 @@ internal sealed unsafe class AttentionForwardHost<T, TTile>(CpuDevice device, At
                     AttentionRows<T>.Cap(scores + (i * KeyBlock), seen, Shape.SoftCap);
                 }
 
+                float* bias = BiasRow(query0 + i, head);
+                if (bias != null)
+                {
+                    AttentionRows<T>.Add(scores + (i * KeyBlock), bias + first, seen);
+                }
+
                 float shrink = AttentionRows<T>.Softmax(scores + (i * KeyBlock), from, seen, count, ref maximum[i], ref sum[i]);
                 float* factors = DropoutFactors(query0 + i, head, first, seen, factorBuffer);
                 if (factors != null)

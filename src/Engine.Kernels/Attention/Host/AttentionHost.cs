@@ -60,6 +60,26 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
             : new AttentionBackwardHost<Simd128, Tile4<Simd128>>(device, shape, operands);
     }
 
+    /// <summary>The gradient of the bias for this machine's registers.</summary>
+    public static AttentionHost BiasGradient(
+        CpuDevice device, AttentionShape shape, AttentionViews views, BufferView<float> outputGradient, BufferView<float> dBias,
+        bool accumulate)
+    {
+        AttentionOperands operands = AttentionOperands.Of(views) with
+        {
+            OutputGradient = CpuDevice.Pointer(outputGradient),
+            BiasGradient = CpuDevice.Pointer(dBias),
+        };
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return new AttentionBiasHost<Simd512, Tile8<Simd512>>(device, shape, operands, accumulate);
+        }
+
+        return Vector256.IsHardwareAccelerated
+            ? new AttentionBiasHost<Simd256, Tile4<Simd256>>(device, shape, operands, accumulate)
+            : new AttentionBiasHost<Simd128, Tile4<Simd128>>(device, shape, operands, accumulate);
+    }
+
     protected AttentionShape Shape { get; }
 
     protected AttentionOperands P { get; }
@@ -79,6 +99,7 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
     {
         CheckSegments("query", P.QueryStart, Shape.QueryTokens, Shape.MaxQueryLength);
         CheckSegments("key", P.KeyStart, Shape.KeyTokens, Shape.MaxKeyLength);
+        CheckBiasPositions();
         ClearDeadTokens(P.QueryStart[Shape.Rows], P.KeyStart[Shape.Rows]);
         threads.For(Pieces, this);
     }
@@ -106,6 +127,12 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
         return mask.Factors((((query * Shape.Heads) + head) * Shape.DropoutPitch) + firstKey, count, buffer);
     }
 
+    /// <summary>What is added to a query's scores of the segment's keys from its first on; null without a bias.</summary>
+    protected float* BiasRow(int query, int head) => P.Bias == null ? null : P.Bias + BiasElement(P.BiasPosition[query], head);
+
+    /// <summary>The element at which a row of a head's bias starts.</summary>
+    protected long BiasElement(int position, int head) => (((long)head * Shape.BiasQueries) + position) * Shape.MaxKeyLength;
+
     /// <summary>The first key of the segment that a query sees; those behind it see none before, since positions rise.</summary>
     protected int FirstKey(int query) => Shape.Window > 0 ? Math.Max(P.QueryPosition[query] - Shape.Window + 1, 0) : 0;
 
@@ -129,6 +156,26 @@ internal abstract unsafe class AttentionHost : HostLaunch, IHostBody
         }
 
         return visible;
+    }
+
+    private void CheckBiasPositions()
+    {
+        for (int row = 0; P.BiasPosition != null && row < Shape.Rows; row++)
+        {
+            int least = 0;
+            for (int query = P.QueryStart[row]; query < P.QueryStart[row + 1]; query++)
+            {
+                int position = P.BiasPosition[query];
+                if (position < least || position >= Shape.BiasQueries)
+                {
+                    throw new DeviceException(
+                        $"Attention's bias has row {position} for query {query}; rows must rise within a segment, from 0 to below the "
+                        + $"{Shape.BiasQueries} of the bias.");
+                }
+
+                least = position + 1;
+            }
+        }
     }
 
     private void CheckSegments(string what, int* start, int tokens, int maxLength)

@@ -12,10 +12,13 @@ internal unsafe struct AttentionOperands
     public float* Output;
     public float* LogSumExp;
     public uint* Random;
+    public float* Bias;
+    public int* BiasPosition;
     public float* OutputGradient;
     public float* QGradient;
     public float* KGradient;
     public float* VGradient;
+    public float* BiasGradient;
 
     public static AttentionOperands Of(AttentionViews views) => new()
     {
@@ -28,6 +31,8 @@ internal unsafe struct AttentionOperands
         Output = CpuDevice.Pointer(views.Output),
         LogSumExp = CpuDevice.Pointer(views.LogSumExp),
         Random = views.Random is { } random ? CpuDevice.Pointer(random) : null,
+        Bias = views.Bias is { } bias ? CpuDevice.Pointer(bias.Values) : null,
+        BiasPosition = views.Bias is { } rows ? CpuDevice.Pointer(rows.Position) : null,
     };
 
     public static AttentionOperands Of(AttentionViews views, AttentionGradientViews gradients) => Of(views) with

@@ -99,6 +99,15 @@ internal static unsafe class AttentionRows<T>
         }
     }
 
+    /// <summary>x += y, y outside of scratch.</summary>
+    public static void Add(float* x, float* y, int count)
+    {
+        for (int j = 0; j < count; j += T.Count)
+        {
+            (T.Load(x + j) + T.LoadPart(y + j, Math.Min(T.Count, count - j))).Store(x + j);
+        }
+    }
+
     /// <summary>x *= factor.</summary>
     public static void Scale(float* x, int count, float factor)
     {

@@ -59,6 +59,12 @@ internal sealed unsafe class AttentionSingleQueryHost<T>(CpuDevice device, Atten
                     AttentionRows<T>.Cap(scores + (i * Block), count, Shape.SoftCap);
                 }
 
+                float* bias = BiasRow(query, (keyHead * GroupSize) + i);
+                if (bias != null)
+                {
+                    AttentionRows<T>.Add(scores + (i * Block), bias + first, count);
+                }
+
                 float shrink = AttentionRows<T>.Softmax(scores + (i * Block), 0, count, count, ref maximum[i], ref sum[i]);
                 if (first > start && shrink != 1f)
                 {

@@ -17,20 +17,21 @@ internal static partial class AttentionBackwardMatrixUnits
         Device device, AttentionShape shape, AttentionViews views, AttentionGradientViews gradients, BufferView<float> dots)
         where TTile : unmanaged =>
         [
-            AttentionBackwardGroups.BindDots(device, shape, views, gradients, dots),
+            AttentionBackwardGroups.BindDots(device, shape, views.Output, gradients.OutputGradient, dots),
             QueriesKernel.Bind<TTile>(
                 device, new LaunchShape(
                     AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
-                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dq,
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients.OutputGradient, dots), gradients.Dq,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
                 .Computes(3 * shape.PairOperations),
             KeysKernel.Bind<TTile>(
                 device, new LaunchShape(
                     AttentionBackwardGroups.Blocks(shape.MaxKeyLength), shape.KeyValueHeads, shape.Rows + 1, AttentionTiles.GroupSize),
-                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients, dots), gradients.Dk, gradients.Dv,
+                AttentionInputs.Of(shape, views), AttentionGradientInputs.Of(views, gradients.OutputGradient, dots), gradients.Dk,
+                gradients.Dv,
                 shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-                shape.Window, AttentionMask.CapBits(shape.SoftCap))
+                shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
                 .Computes(4 * shape.PairOperations),
         ];
 
@@ -45,7 +46,8 @@ internal static partial class AttentionBackwardMatrixUnits
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -75,9 +77,9 @@ internal static partial class AttentionBackwardMatrixUnits
                 int query = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 int key = AttentionTiles.Column();
                 SoftmaxRow row = SoftmaxRow.Of(
-                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window);
+                    of, given, block.First + query, query < block.Count, block.Head, heads, block.Keys, causal, window, bias);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout, window, softCap);
+                    row, first + key, own[n], scores[(query * MatrixBlocks.ProductPitch) + key], of, dropout, window, softCap, bias);
                 Storage.Store(weights, (query * AttentionTiles.WeightPitch) + key, step.Score);
             }
 
@@ -102,7 +104,8 @@ internal static partial class AttentionBackwardMatrixUnits
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -136,12 +139,12 @@ internal static partial class AttentionBackwardMatrixUnits
                 of.V, block.At, block.Stride, block.Count, given.OutputGradient, at, block.QueryStride, queries, operands,
                 scores, headSize);
             int column = AttentionTiles.Column();
-            SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window);
+            SoftmaxRow row = SoftmaxRow.Of(of, given, query + column, column < queries, head, of.Heads, block.Keys, causal, window, bias);
             for (int n = 0; n < AttentionTiles.ItemElements; n++)
             {
                 int key = AttentionTiles.Row() + (n * AttentionTiles.RowsApart);
                 SoftmaxGradient step = SoftmaxGradient.Of(
-                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout, window, softCap);
+                    row, block.First + key, own[n], scores[(key * MatrixBlocks.ProductPitch) + column], of, dropout, window, softCap, bias);
                 Storage.Store(weights, (key * AttentionTiles.WeightPitch) + column, step.Weight);
                 own[n] = step.Score;
             }

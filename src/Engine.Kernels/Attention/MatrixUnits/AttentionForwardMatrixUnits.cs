@@ -15,7 +15,7 @@ internal static partial class AttentionForwardMatrixUnits
             new LaunchShape(AttentionBackwardGroups.Blocks(shape.MaxQueryLength), shape.Heads, shape.Rows + 1, AttentionTiles.GroupSize),
             AttentionInputs.Of(shape, views), views.Output, views.LogSumExp,
             shape.HeadSize, AttentionTiles.Tiles(shape.HeadSize), shape.Causal, shape.Dropout > 0f,
-            shape.Window, AttentionMask.CapBits(shape.SoftCap))
+            shape.Window, AttentionMask.CapBits(shape.SoftCap), shape.BiasQueries > 0)
             .Computes(2 * shape.PairOperations);
 
     /// <summary>A block of queries (group x) of a head (group y) of a segment (group z); the last z is the dead tail.</summary>
@@ -29,7 +29,8 @@ internal static partial class AttentionForwardMatrixUnits
         [Specialize] bool causal,
         [Specialize] bool dropout,
         [Specialize] int window,
-        [Specialize] int softCap)
+        [Specialize] int softCap,
+        [Specialize] bool bias)
         where TTile : unmanaged
     {
         ArrayView<TTile> operands = SharedMemory.Allocate<TTile>(AttentionTiles.OperandSize);
@@ -61,6 +62,23 @@ internal static partial class AttentionForwardMatrixUnits
             long at = block.KeyAt + (first * block.KeyStride);
             AttentionTiles.RowProducts(
                 of.Q, block.At, block.Stride, block.Count, of.K, at, block.KeyStride, count, operands, scores, headSize);
+            if (bias)
+            {
+                for (int i = item; i < MatrixBlocks.Block * MatrixBlocks.Block; i += AttentionTiles.GroupSize)
+                {
+                    int query = i / MatrixBlocks.Block;
+                    int key = i % MatrixBlocks.Block;
+                    int score = (query * MatrixBlocks.ProductPitch) + key;
+                    if (query < block.Count && key < count)
+                    {
+                        scores[score] = AttentionMask.Capped(of.Scale * scores[score], softCap)
+                            + of.Bias[AttentionMask.BiasRow(of, block.Head, block.First + query) + first + key];
+                    }
+                }
+
+                Group.Barrier();
+            }
+
             if (item < MatrixBlocks.Block)
             {
                 int seen = item < block.Count
@@ -72,8 +90,8 @@ internal static partial class AttentionForwardMatrixUnits
                 float largest = maximum[item];
                 for (int key = from; key < seen; key++)
                 {
-                    float score = of.Scale * scores[(item * MatrixBlocks.ProductPitch) + key];
-                    largest = MathF.Max(largest, AttentionMask.Capped(score, softCap));
+                    float score = scores[(item * MatrixBlocks.ProductPitch) + key];
+                    largest = MathF.Max(largest, bias ? score : AttentionMask.Capped(of.Scale * score, softCap));
                 }
 
                 // 0 in place of the maximum of a query that has seen no key leaves weights of 0. One that sees none of the first keys sees
@@ -97,7 +115,9 @@ internal static partial class AttentionForwardMatrixUnits
                 bool sees = key < seen
                     && (window == 0 || key >= AttentionMask.FirstKey(of.QueryPosition, block.First + query, window) - first);
                 float weight = KernelMath.Exp(
-                    sees ? AttentionMask.Capped(of.Scale * scores[score], softCap) - maximum[query] : float.NegativeInfinity);
+                    sees
+                        ? (bias ? scores[score] : AttentionMask.Capped(of.Scale * scores[score], softCap)) - maximum[query]
+                        : float.NegativeInfinity);
                 scores[score] = weight;
                 if (dropout)
                 {
