@@ -61,6 +61,7 @@ public sealed class TokenizerSettingsTests : IDisposable
     [InlineData("true", "null", """{"tokenizer_class": "BertTokenizer", "do_lower_case": false, "strip_accents": true}""", 1, 4, 5, 6)]
     [InlineData(
         "true", "null", """{"tokenizer_class": "DistilBertTokenizer", "do_lower_case": true, "strip_accents": false}""", 2, 3, 5, 6)]
+    [InlineData("true", "null", """{"tokenizer_class": "MPNetTokenizer", "do_lower_case": false}""", 1, 3, 5, 6)]
     [InlineData("true", "null", """{"tokenizer_class": "ElectraTokenizerFast", "tokenize_chinese_chars": false}""", 2, 4, 7)]
     public void A_BERT_tokenizer_normalizes_as_its_configuration_says(
         string lowercase, string accents, string config, params int[] expected)

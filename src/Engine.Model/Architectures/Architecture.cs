@@ -203,6 +203,12 @@ public abstract class Architecture
     /// </summary>
     internal virtual IReadOnlyList<RotarySet> Rotaries => [];
 
+    /// <summary>
+    /// The buckets of distances by which attention's biases are looked up, as <see cref="Kernels.RelativeBiases.Buckets"/> makes them of
+    /// <see cref="MaxLength"/>; empty for a model without.
+    /// </summary>
+    internal virtual IReadOnlyList<int> RelativeBuckets => [];
+
     /// <summary>Whether a token sees itself and those before it alone.</summary>
     internal virtual bool IsCausal => false;
 

@@ -15,6 +15,7 @@ internal static class ArchitectureCatalog
         ["roberta"] = Encoder,
         ["xlm-roberta"] = Encoder,
         ["distilbert"] = Encoder,
+        ["mpnet"] = Encoder,
         ["modernbert"] = new()
         {
             Classifier = config => new ModernBertClassifier(ModernBertConfig.From(config)),

@@ -11,7 +11,7 @@ namespace Engine.Model.Architectures;
 internal sealed record EncoderFamily
 {
     /// <summary>The families that are built.</summary>
-    public static IReadOnlyList<EncoderFamily> All { get; } = [Bert.Family, Roberta.Family, Roberta.Xlm, DistilBert.Family];
+    public static IReadOnlyList<EncoderFamily> All { get; } = [Bert.Family, Roberta.Family, Roberta.Xlm, DistilBert.Family, MpNet.Family];
 
     /// <summary><c>model_type</c> in config.json.</summary>
     public required string ModelType { get; init; }
@@ -24,6 +24,9 @@ internal sealed record EncoderFamily
 
     /// <summary>The padding token where config.json names none.</summary>
     public required int PadTokenId { get; init; }
+
+    /// <summary>In Transformers the padding token is <see cref="PadTokenId"/>, whatever config.json says.</summary>
+    public bool PadTokenIsFixed { get; init; }
 
     /// <summary>
     /// The first token has the position padding id + 1, and padding tokens the padding id (RoBERTa); else positions count from 0.
@@ -84,6 +87,9 @@ internal sealed record EncoderKeys
 
     public string? TypeVocabSize { get; init; } = "type_vocab_size";
 
+    /// <summary>The rows of <see cref="EncoderModules.RelativeBias"/>; 32 where the file names none.</summary>
+    public string? RelativeBuckets { get; init; }
+
     /// <summary>Null: the epsilon is 1e-12.</summary>
     public string? LayerNormEps { get; init; } = "layer_norm_eps";
 }
@@ -127,6 +133,11 @@ internal sealed record EncoderModules
 
     /// <summary>The norm after the feed-forward layers and their residual sum.</summary>
     public required string OuterNorm { get; init; }
+
+    /// <summary>
+    /// The table of a bias that every layer's attention adds by how far a key lies from its query; null: there is none.
+    /// </summary>
+    public string? RelativeBias { get; init; }
 
     /// <summary>Dropout follows attention's output layer.</summary>
     public bool DropsAttentionOutput { get; init; } = true;

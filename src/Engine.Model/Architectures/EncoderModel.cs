@@ -49,6 +49,8 @@ internal sealed class EncoderModel(EncoderConfig config, EncoderHead head) : Arc
 
     public override float InitializerRange => config.InitializerRange;
 
+    internal override IReadOnlyList<int> RelativeBuckets => stack.RelativeBuckets;
+
     /// <summary>
     /// Where positions count from the first token that is no padding, only a head on the first token reads a column (RoBERTa).
     /// </summary>

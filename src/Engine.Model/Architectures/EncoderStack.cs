@@ -1,5 +1,6 @@
 using Engine.Graph;
 using Engine.Graph.Operators;
+using Engine.Kernels;
 using Engine.Model.Building;
 using Engine.Model.HuggingFace;
 
@@ -48,7 +49,17 @@ internal sealed class EncoderStack(EncoderConfig config)
                 }
             }
         }
+
+        if (RelativeBias is { } bias)
+        {
+            yield return ParameterSpec.Weight(bias, config.RelativeBuckets, config.NumAttentionHeads);
+        }
     }
+
+    /// <summary>The buckets of distances of a family with a bias, as Transformers has them; empty for another.</summary>
+    public IReadOnlyList<int> RelativeBuckets => modules.RelativeBias is null
+        ? []
+        : RelativeBiases.Buckets(config.MaxTokens, EncoderConfig.ReadBuckets, maxDistance: 128, bidirectional: true);
 
     /// <summary>The encoder's linear layers, those with one input together.</summary>
     public IEnumerable<IReadOnlyList<LinearSpec>> LinearGroups() => Enumerable.Range(0, config.NumHiddenLayers).SelectMany(LayerLinears);
@@ -70,14 +81,17 @@ internal sealed class EncoderStack(EncoderConfig config)
         x = forward.LayerNorm(x, $"{embeddings}.LayerNorm", config.LayerNormEps);
         x = forward.Dropout(x, config.HiddenDropoutProb);
         forward.HiddenState(x);
+        var scores = new AttentionScores { Bias = RelativeBias is { } bias ? forward.RelativeBias(bias) : null };
         for (int layer = 0; layer < config.NumHiddenLayers; layer++)
         {
-            x = Layer(forward, x, Path(layer));
+            x = Layer(forward, x, Path(layer), scores);
             forward.HiddenState(x);
         }
 
         return x;
     }
+
+    private string? RelativeBias => modules.RelativeBias is { } module ? $"{config.Family.Prefix}{module}" : null;
 
     private string Path(int layer) => $"{config.Family.Prefix}{modules.Layers}.{layer}";
 
@@ -103,12 +117,12 @@ internal sealed class EncoderStack(EncoderConfig config)
         ];
     }
 
-    private Tensor Layer(ForwardBuilder forward, Tensor x, string path)
+    private Tensor Layer(ForwardBuilder forward, Tensor x, string path, AttentionScores scores)
     {
         GraphBuilder graph = forward.Graph;
         Tensor[] projections = forward.Linears(x, $"{path}.{modules.Query}", $"{path}.{modules.Key}", $"{path}.{modules.Value}");
         Tensor attended = forward.Attention(
-            projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb);
+            projections[0], projections[1], projections[2], config.NumAttentionHeads, config.AttentionProbsDropoutProb, scores);
         Tensor projected = forward.Linear(attended, $"{path}.{modules.AttentionOutput}");
         projected = modules.DropsAttentionOutput ? forward.Dropout(projected, config.HiddenDropoutProb) : projected;
         x = forward.LayerNorm(graph.Add(projected, x), $"{path}.{modules.AttentionNorm}", config.LayerNormEps);

@@ -1,3 +1,5 @@
+using Engine.Graph;
+
 namespace Engine.Model.Building;
 
 /// <summary>What becomes of attention's scores before softmax.</summary>
@@ -11,4 +13,7 @@ internal sealed record AttentionScores
 
     /// <summary>Scores s become cap tanh(s / cap); 0 for no cap.</summary>
     public float SoftCap { get; init; }
+
+    /// <summary>What is then added to them, [heads, longest text, longest text]; null for nothing.</summary>
+    public Tensor? Bias { get; init; }
 }

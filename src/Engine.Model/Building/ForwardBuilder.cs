@@ -24,6 +24,7 @@ internal sealed class ForwardBuilder
     private uint dropoutStream = RandomStream.Dropout;
     private readonly CachedAttention? cached;
     private readonly Dictionary<int, Tensor> rotaryAngles = [];
+    private readonly Dictionary<string, Tensor> relativeBiases = [];
     private int attentionLayers;
 
     /// <param name="dropout">Dropout is on.</param>
@@ -127,6 +128,21 @@ internal sealed class ForwardBuilder
         return Graph.Rotary(x, angles, headSize);
     }
 
+    /// <summary>
+    /// What attention adds by how far a key lies from its query, of the module's weight [buckets, heads]: computed once for all layers that
+    /// ask for it.
+    /// </summary>
+    public Tensor RelativeBias(string module)
+    {
+        if (!relativeBiases.TryGetValue(module, out Tensor? bias))
+        {
+            bias = Graph.RelativeBias(Parameter($"{module}.weight"), Graph.Read(model.RelativeBuckets), LongestRow, LongestRow);
+            relativeBiases.Add(module, bias);
+        }
+
+        return bias;
+    }
+
     /// <summary>Dropout in training; x itself in evaluation.</summary>
     public Tensor Dropout(Tensor x, float probability)
     {
@@ -212,7 +228,7 @@ internal sealed class ForwardBuilder
     {
         int tokens = Batch.Shape.Tokens;
         int headSize = q.Shape.Columns / heads;
-        int longest = Math.Min(model.Architecture.MaxLength, Batch.Shape.LongestRow);
+        int longest = LongestRow;
         var shape = new AttentionShape(
             Batch.Shape.Rows, tokens, tokens, longest, longest, heads, keyValueHeads, headSize,
             scores.Scale ?? (float)(1 / Math.Sqrt(headSize)))
@@ -221,6 +237,7 @@ internal sealed class ForwardBuilder
             Causal = causal || Batch.LastVisible is not null,
             Window = WindowWithin(scores.Window, longest),
             SoftCap = scores.SoftCap,
+            BiasQueries = scores.Bias is null ? 0 : longest,
             Dropout = dropoutOn ? dropout : 0f,
             DropoutStream = dropoutStream++,
 
@@ -228,9 +245,14 @@ internal sealed class ForwardBuilder
             DropoutPitch = Math.Min(model.Architecture.MaxLength, tokens),
         };
         return cached is null
-            ? Graph.Attention(shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.LastVisible ?? Batch.PositionInRow, Batch.DropoutRandom)
+            ? Graph.Attention(
+                shape, q, k, v, Batch.RowStart, Batch.RowStart, Batch.LastVisible ?? Batch.PositionInRow, Batch.DropoutRandom, scores.Bias,
+                Batch.PositionInRow)
             : AttentionOverCache(shape with { Window = scores.Window }, q, k, v, cached);
     }
+
+    /// <summary>A bound of the longest text in tokens.</summary>
+    private int LongestRow => Math.Min(model.Architecture.MaxLength, Batch.Shape.LongestRow);
 
     /// <summary>A window that no text reaches beyond is none: attention has a form without, which does less.</summary>
     private static int WindowWithin(int window, int longest) => window < longest ? window : 0;

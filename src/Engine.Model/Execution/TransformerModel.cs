@@ -60,6 +60,7 @@ public sealed class TransformerModel : IDisposable
     private readonly List<TokenRows> tokenRows = [];
     private readonly Tuning.Lora? adapter;
     private readonly List<Variable> rotaryFrequencies = [];
+    private readonly Variable? relativeBuckets;
 
     /// <summary>Parameters that start as copies of the base model's.</summary>
     private readonly List<(Variable Base, Variable Copy)> copies = [];
@@ -102,6 +103,13 @@ public sealed class TransformerModel : IDisposable
             rotaryFrequencies.Add(block.Reserve("rotary_frequencies", new Shape(rotary.Frequencies.Count), ElementType.UInt64));
         }
 
+        if (architecture.RelativeBuckets is { Count: > 0 } buckets)
+        {
+            var block = new StorageBlock("weights");
+            blocks.Add(block);
+            relativeBuckets = block.Reserve("relative_buckets", new Shape(buckets.Count), ElementType.Int32);
+        }
+
         ReserveAdapters(targets, trainables, trained: tuning is Tuning.Lora);
         ReserveTokenRows(trainables);
         foreach (bool decays in (ReadOnlySpan<bool>)[true, false])
@@ -136,6 +144,7 @@ public sealed class TransformerModel : IDisposable
         Products = baseModel.Products;
         this.adapter = adapter;
         rotaryFrequencies = baseModel.rotaryFrequencies;
+        relativeBuckets = baseModel.relativeBuckets;
         foreach (ParameterSpec spec in Architecture.Parameters)
         {
             // An output layer that the adapter unties is the base model's embeddings.
@@ -204,6 +213,10 @@ public sealed class TransformerModel : IDisposable
     /// <param name="set">Which of <see cref="Architecture.Rotaries"/>.</param>
     internal Variable RotaryFrequencies(int set) => rotaryFrequencies[set];
 
+    /// <summary>The bucket of each distance of a key from its query (<see cref="Architecture.RelativeBuckets"/>), int32.</summary>
+    internal Variable RelativeBuckets =>
+        relativeBuckets ?? throw new InvalidOperationException($"{Architecture.Name} has no buckets of distances.");
+
     /// <summary>Whether the model has a parameter of this checkpoint name.</summary>
     public bool HasParameter(string name) => parameters.ContainsKey(name);
 
@@ -231,6 +244,7 @@ public sealed class TransformerModel : IDisposable
             frequencies.View<ulong>().Write([.. rotary.Frequencies.Select(Rotary.Frequency)]);
         }
 
+        relativeBuckets?.View<int>().Write([.. Architecture.RelativeBuckets]);
         foreach ((Variable original, Variable copy) in copies)
         {
             ModelWeights.Copy(original, copy);

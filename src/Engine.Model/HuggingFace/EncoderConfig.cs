@@ -10,6 +10,9 @@ namespace Engine.Model.HuggingFace;
 /// </summary>
 internal sealed record EncoderConfig
 {
+    /// <summary>Buckets of distances in Transformers' MPNet, whatever <c>relative_attention_num_buckets</c> says.</summary>
+    public const int ReadBuckets = 32;
+
     private const double DefaultEpsilon = 1e-12;
 
     private EncoderConfig(ModelConfig model)
@@ -41,6 +44,9 @@ internal sealed record EncoderConfig
     public required int TypeVocabSize { get; init; }
 
     public required int PadTokenId { get; init; }
+
+    /// <summary>Rows of the table of a bias by distance; 0 for a family without.</summary>
+    public required int RelativeBuckets { get; init; }
 
     /// <summary>The activation between the two feed-forward layers.</summary>
     public required ActivationKind Activation { get; init; }
@@ -98,6 +104,7 @@ internal sealed record EncoderConfig
             MaxPositionEmbeddings = root.Size("max_position_embeddings"),
             TypeVocabSize = keys.TypeVocabSize is not { } types ? 0 : root.Has(types) ? root.Size(types) : 2,
             PadTokenId = root.OptionalInt("pad_token_id") ?? family.PadTokenId,
+            RelativeBuckets = keys.RelativeBuckets is not { } buckets ? 0 : root.Has(buckets) ? root.Size(buckets) : ReadBuckets,
             Activation = ActivationOf(root, keys.Activation),
             LayerNormEps = keys.LayerNormEps is { } epsilon ? root.Positive(epsilon, DefaultEpsilon) : (float)DefaultEpsilon,
             HiddenDropoutProb = hiddenDropout,
@@ -171,6 +178,16 @@ internal sealed record EncoderConfig
         if (PadTokenId < 0 || PadTokenId >= VocabSize)
         {
             throw root.Wrong("pad_token_id", $"a token below vocab_size {VocabSize}");
+        }
+
+        if (Family.PadTokenIsFixed && PadTokenId != Family.PadTokenId)
+        {
+            throw root.Wrong("pad_token_id", $"{Family.PadTokenId}, the padding token of every {Family.ClassPrefix}");
+        }
+
+        if (Family.Keys.RelativeBuckets is { } buckets && RelativeBuckets < ReadBuckets)
+        {
+            throw root.Wrong(buckets, $"{ReadBuckets} or more, a row for each bucket of distances");
         }
 
         if (MaxTokens < 1)

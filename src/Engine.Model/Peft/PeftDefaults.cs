@@ -29,13 +29,14 @@ internal static class PeftDefaults
     public static JsonObject Create() => (JsonObject)JsonNode.Parse(Json)!;
 
     /// <summary>
-    /// The modules that are adapted in a model family where nothing else is said, those of PEFT 0.21 and DistilBERT's; null for other
+    /// The modules that are adapted in a model family where nothing else is said, those of PEFT 0.21, DistilBERT's and MPNet's; null for other
     /// families, which PEFT has none for.
     /// </summary>
     public static string[]? TargetModules(string modelType) => modelType switch
     {
         "bert" or "roberta" or "xlm-roberta" => ["query", "value"],
         "distilbert" => ["q_lin", "v_lin"],
+        "mpnet" => ["q", "v"],
         "llama" or "qwen2" or "qwen3" or "mistral" or "gemma2" or "gemma3_text" => ["q_proj", "v_proj"],
         "gpt2" => ["c_attn"],
         _ => null,

@@ -16,6 +16,7 @@ internal sealed class TokenizerConfig
         ["bert"] = "BertTokenizer",
         ["roberta"] = "RobertaTokenizer",
         ["distilbert"] = "DistilBertTokenizer",
+        ["mpnet"] = "MPNetTokenizer",
         ["xlm-roberta"] = "XLMRobertaTokenizer",
         ["gpt2"] = "GPT2Tokenizer",
         ["llama"] = "LlamaTokenizer",

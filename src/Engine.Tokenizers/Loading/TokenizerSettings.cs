@@ -16,7 +16,8 @@ internal sealed class TokenizerSettings(TokenizerConfig config)
     private static readonly string[] ByteLevelClasses = ["GPT2Tokenizer", "RobertaTokenizer", "BartTokenizer", "LongformerTokenizer"];
     private static readonly string[] LlamaClasses = ["LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer"];
 
-    private bool IsBert => BertClasses.Contains(config.TokenizerClass);
+    /// <summary>Whether the normalizer is set as BERT's is: MPNet's tokenizer, too, which has other special tokens.</summary>
+    private bool IsBert => BertClasses.Contains(config.TokenizerClass) || config.TokenizerClass == "MPNetTokenizer";
 
     /// <summary>
     /// Nothing says which class it is: what the configuration spells out holds, what it does not is left to tokenizer.json.

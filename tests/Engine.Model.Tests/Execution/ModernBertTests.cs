@@ -38,32 +38,14 @@ public sealed class ModernBertTests
     [MemberData(nameof(OnDevices))]
     public void Logits_and_slopes_agree_with_double_precision(string deviceName, string head)
     {
-        using var folder = new TemporaryFolder();
         JsonObject config = Config(Heads[head].Class, Heads[head].Settings);
-        File.WriteAllText(folder.File("config.json"), config.ToJsonString());
-        Architecture architecture = ModelFolder.Open(folder.Root).CreateArchitecture();
-        Assert.Equal($"ModernBertFor{Heads[head].Class}", architecture.Name);
-        Dictionary<string, double[]> parameters = RandomModel.Write(architecture, folder.File("model.safetensors"));
-        var reference = new ModernBertReference(config, parameters);
-        RaggedBatch batch = Labelled(architecture.Head);
-        BatchShape capacity = BatchShape.Of(architecture, batch, everyToken: true).Max(BatchShape.Of(architecture, batch));
-        foreach (bool everyToken in (bool[])[true, false])
+        RandomEncoder.Check(deviceName, $"ModernBertFor{Heads[head].Class}", config, Texts, (parameters, kind, text) =>
         {
-            using var loaded = new LoadedModel(folder.Root, null, train: true, capacity, deviceName);
-            Assert.Empty(loaded.Report.Initialized);
-            ModelRun run = loaded.Run(
-                batch, new RunnerOptions { Gradients = true, EveryToken = everyToken, VocabularyLogits = everyToken });
-            Assert.Equal(Loss(reference, architecture.Head, batch), run.Loss, 1e-5);
-            if (everyToken)
-            {
-                double[] logits = [.. Logits(reference, architecture.Head).SelectMany(rows => rows).SelectMany(row => row)];
-
-                // Float32 sums of up to 24 terms through five layers; logits are of order one.
-                Numbers.Near(logits, run.Logits[..logits.Length], 5e-5, 5e-5);
-            }
-
-            RandomModel.CheckSlopes(loaded, parameters, () => Loss(reference, architecture.Head, batch));
-        }
+            var reference = new ModernBertReference(config, parameters);
+            double[][] hidden = reference.Hidden(text);
+            return reference.Head(
+                kind is HeadKind.SequenceClassification or HeadKind.MultipleChoice ? [reference.Pooled(hidden)] : hidden);
+        });
     }
 
     /// <summary>As Transformers draws them: heads wide, what ends in a residual sum narrow, nothing beyond two deviations.</summary>
@@ -153,48 +135,5 @@ public sealed class ModernBertTests
         }
 
         return config;
-    }
-
-    private static RaggedBatch Labelled(HeadKind head)
-    {
-        RaggedBatch batch = RaggedBatch.FromRows([.. Texts.Select(text => (text, (int[]?)null))]);
-        int classes = head == HeadKind.MaskedLm ? 37 : 3;
-        return head switch
-        {
-            HeadKind.QuestionAnswering => batch with { SpanLabels = [3, 11, 0, 0, 6, 6, 1, 2] },
-            HeadKind.MultipleChoice => batch.InRowsOf(2) with { ClassLabels = [1, 0] },
-            HeadKind.SequenceClassification => batch with { ClassLabels = [0, 2, 1, 0] },
-            _ => batch with
-            {
-                TokenLabels = [.. batch.InputIds.Select((id, i) => i % 3 == 1 ? RaggedBatch.IgnoredLabel : (id + i) % classes)],
-            },
-        };
-    }
-
-    /// <summary>Text by text: a row of one vector, or of one for each token.</summary>
-    private static double[][][] Logits(ModernBertReference reference, HeadKind head) => [.. Texts.Select(text =>
-    {
-        double[][] hidden = reference.Hidden(text);
-        return reference.Head(
-            head is HeadKind.SequenceClassification or HeadKind.MultipleChoice ? [reference.Pooled(hidden)] : hidden);
-    })];
-
-    /// <summary>The mean of -log softmax at the labels.</summary>
-    private static double Loss(ModernBertReference reference, HeadKind head, RaggedBatch batch)
-    {
-        double[][][] logits = Logits(reference, head);
-        IEnumerable<(double[] Logits, int Label)> choices = head switch
-        {
-            HeadKind.QuestionAnswering => Enumerable.Range(0, 2 * Texts.Length).Select(i =>
-                (logits[i / 2].Select(token => token[i % 2]).ToArray(), batch.SpanLabels![i])),
-            HeadKind.MultipleChoice => batch.ClassLabels!.Select((label, row) =>
-                (new[] { logits[2 * row][0][0], logits[(2 * row) + 1][0][0] }, label)),
-            _ => logits.SelectMany(rows => rows).Zip(batch.TokenLabels ?? batch.ClassLabels!),
-        };
-        return choices.Where(choice => choice.Label != RaggedBatch.IgnoredLabel).Average(choice =>
-        {
-            double most = choice.Logits.Max();
-            return most + Math.Log(choice.Logits.Sum(value => Math.Exp(value - most))) - choice.Logits[choice.Label];
-        });
     }
 }

@@ -330,7 +330,7 @@ public sealed class DecoderConfigTests
             Assert.Equal($"{family.TextName}ForSequenceClassification", model.CreateArchitecture(HeadKind.SequenceClassification).Name);
             Assert.Equal(HeadKind.Regression, model.CreateArchitecture(HeadKind.Regression).Head);
             Assert.Contains(
-                "not built for masked language modelling; models of type bert, roberta, xlm-roberta, distilbert, modernbert are",
+                "not built for masked language modelling; models of type bert, roberta, xlm-roberta, distilbert, mpnet, modernbert are",
                 Assert.Throws<ModelFileException>(() => model.CreateArchitecture(HeadKind.MaskedLm)).Message);
         }
     }
