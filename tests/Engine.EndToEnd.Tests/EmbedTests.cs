@@ -57,6 +57,39 @@ public sealed class EmbedTests : IDisposable
         Assert.NotEqual(unit, Vector(tuned));
     }
 
+    /// <summary>Sentences of one subject belong together; scores say which have the same verb.</summary>
+    [Fact]
+    public void Vectors_are_trained_measured_on_scored_pairs_and_made_of_the_run()
+    {
+        using SmallRun run = new();
+        string[] subjects = ["the cat", "a dog", "my friend", "the old man"];
+        string rows = string.Concat(Enumerable.Range(0, 32).Select(i => $"{subjects[i % 4]} loves the film\t{subjects[i % 4]} "
+            + $"{(i / 4 % 2 == 0 ? "loves" : "hates")} this book\t{(i / 4 % 2 == 0 ? 5 : 1)}\n"));
+        File.WriteAllText(run.File("pairs.tsv"), $"first\tsecond\tscore\n{rows}");
+        File.WriteAllText(run.File("vectors.yaml"), """
+            model: model
+            task: sentence-similarity
+            output: vectors
+            adapter: {r: 2, target_modules: [query]}
+            data: {train: pairs.tsv, validation: pairs.tsv, text: first, text_pair: second, label_divisor: 5}
+            max_steps: 4
+            """);
+
+        EngineResult trained = EngineProcess.Run("train", run.File("vectors.yaml")).Succeeded();
+        Assert.Contains("mrr", trained.Output, StringComparison.Ordinal);
+        Assert.Matches("embed [^ ]*vectors .the cat loves the film.", trained.Output + trained.Error);
+        Assert.NotEqual(
+            Vector(EngineProcess.Run("embed", run.File("model"), "the cat").Succeeded()),
+            Vector(EngineProcess.Run("embed", run.File("vectors"), "the cat").Succeeded()));
+
+        EngineResult found = EngineProcess.Run("eval", run.File("vectors")).Succeeded();
+        Assert.Contains("mrr", found.Output, StringComparison.Ordinal);
+        EngineResult scored =
+            EngineProcess.Run("eval", run.File("vectors"), "--data", run.File("pairs.tsv"), "--label", "score").Succeeded();
+        Assert.Contains("spearman", scored.Output, StringComparison.Ordinal);
+        EngineProcess.Run("predict", run.File("vectors"), "the cat").Refused(1, "makes vectors of texts");
+    }
+
     [Fact]
     public void A_decoder_makes_no_vectors_and_texts_come_from_one_place()
     {

@@ -29,6 +29,20 @@ internal static class ReadmeExamples
         using EngineEmbeddingGenerator encoder = EngineEmbeddingGenerator.Open("all-MiniLM-L6-v2");
         GeneratedEmbeddings<Embedding<float>> vectors = await encoder.GenerateAsync(["How do I reset my password?", "I cannot log in"]);
         Assert.Equal(2, vectors.Count);
+        await LearnVectorsAsync(steps);
+    }
+
+    private static async Task LearnVectorsAsync(int steps)
+    {
+        MatchedTexts[] pairs =
+        [
+            new("How do I reset my password?", "Choose 'Forgot password' on the sign-in page."),
+            new("Where is my invoice?", "Invoices are under Account, Payments."), /* ... */
+        ];
+        var search = new RunConfiguration { Model = "all-MiniLM-L6-v2", Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16 } };
+        search = search with { MaxSteps = steps };
+        using EngineEmbeddingGenerator tuned = await FineTune.EmbeddingGeneratorAsync(search, pairs);
+        Assert.Single(await tuned.GenerateAsync(["I cannot log in"]));
     }
 
     private static async Task LearnAsync(LabelledText[] rows, int steps)
