@@ -34,7 +34,7 @@ public sealed class EmbedTests : IDisposable
 
         string table = folder.Write("table.csv", "id,question\n1,No.\n2,The sailors rode the breeze clear of the rocks.\n");
         Assert.Equal(lines, EngineProcess.Run("embed", model, "--file", table, "--text", "question").Succeeded().OutputLines);
-        EngineProcess.Run("embed", model, "--file", table).Refused(1, "Say which column", "--text COLUMN.");
+        EngineProcess.Run("embed", model, "--file", table).Refused(1, "Say which column", "Here: --text.");
         EngineProcess.Run("embed", model, "--file", table, "--text", "question", "--output", table).Refused(1, "would write over");
     }
 

@@ -42,7 +42,7 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
         Assert.Equal(Predict("idx,sentence", "1,the cat"), Predict("--file", Write("lines.txt", "idx,sentence\n1,the cat\n")));
         Assert.Equal(Predict("--pairs", "a dog\tthe soup"), Predict("--pairs", "--file", Write("pairs.tsv", "a dog\tthe soup\n")));
         EngineProcess.Run("predict", run.File("run"), "--pairs", "--format", "csv", "--file", run.File("dev.tsv"))
-            .Refused(1, "--pairs", "--text-pair");
+            .Refused(1, "Pairs in lines", "--text-pair");
         EngineProcess.Run("predict", run.File("run"), "--delimiter", ";", "--file", Write("lines.txt", "a"))
             .Refused(1, "--delimiter", "--format");
         EngineProcess.Run("predict", run.File("run"), "--delimiter", ";;", "--file", run.File("dev.tsv")).Refused(1, "--delimiter", "';;'");
@@ -55,7 +55,8 @@ public sealed class PredictTests(PredictTests.Trained trained) : IClassFixture<P
             .Refused(1, "other.csv:1: ", "'sentence'", "text");
         EngineProcess.Run("predict", run.File("run/model"), "--text", "sentence", "--file", Write("dev.data", "sentence\na\n"))
             .Refused(1, "dev.data: ", "--format");
-        EngineProcess.Run("predict", run.File("run/model"), "--file", run.File("dev.tsv")).Refused(1, "dev.tsv", "--text COLUMN");
+        EngineProcess.Run("predict", run.File("run/model"), "--file", run.File("dev.tsv"))
+            .Refused(1, "dev.tsv", "Here: --text, --text-pair.");
         EngineProcess.Run("predict", run.File("run"), "--file", run.File("dev.tsv"), "--file", Write("short.csv", "sentence,label\na\n"))
             .Refused(1, "short.csv:2: ");
         EngineProcess.Run("eval", run.File("run"), "--data", Write("lines.txt", "a\n")).Refused(1, "lines.txt", "no labels");

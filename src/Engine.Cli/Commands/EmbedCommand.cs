@@ -2,6 +2,7 @@ using System.CommandLine;
 using Engine.Cli.Console;
 using Engine.Common.Files;
 using Engine.Devices;
+using Engine.Training.Data;
 using Engine.Training.Reports;
 using Engine.Training.Running;
 
@@ -52,12 +53,13 @@ internal sealed class EmbedCommand : EngineCommand
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
         string? path = arguments.GetValue(output);
+        TextSource source = texts.Read(arguments, trained.Run, Host);
         if (path is not null)
         {
-            WrittenFile.RequireApart(path, texts.Paths(arguments));
+            WrittenFile.RequireApart(path, source.Paths);
         }
 
-        IEnumerable<string> inputs = Begun.Reading(texts.Read(arguments, trained.Run, Host)).Select(input => input.Text);
+        IEnumerable<string> inputs = Begun.Reading(source.Rows).Select(input => input.Text);
         using Device target = device.Open(arguments, Host);
         using TextEmbedder embedder = TextEmbedder.Open(
             target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)), arguments.GetValue(normalize) ? true : null);

@@ -1,24 +1,16 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
+using System.Text;
 using Engine.Cli.Console;
-using Engine.Common;
-using Engine.Common.Files;
 using Engine.Devices;
-using Engine.Model.Architectures;
-using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Reports;
 using Engine.Training.Running;
-using Answer = ((string Text, string? Pair) Input, Engine.Training.Running.Prediction Prediction);
 
 namespace Engine.Cli.Commands;
 
 /// <summary><c>engine predict</c>: texts in, labels and probabilities out.</summary>
 internal sealed class PredictCommand : EngineCommand
 {
-    private const int BatchSize = 16;
-
     private readonly ModelArgument model;
     private readonly TextInputs texts;
     private readonly Option<string?> adapter = new("--adapter") { Description = GivenAdapter.Description, HelpName = "FOLDER" };
@@ -88,187 +80,48 @@ internal sealed class PredictCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
-        if (trained.Run?.Task.IsLanguageModel() == true)
-        {
-            throw new ConfigurationException(
-                $"{model.Path(arguments)} is the run of a language model, and predict is for classifiers and regressors; "
-                    + "'engine eval' gives its loss and perplexity, 'engine generate' texts.");
-        }
-
         string? path = arguments.GetValue(output);
-        if (path is not null)
+        TextSource source = texts.Read(arguments, trained.Run, Host, keepsColumns: path is not null);
+        var prediction = new TextPrediction(trained, source, new PredictionSetup
         {
-            WrittenFile.RequireApart(path, texts.Paths(arguments));
-        }
-
-        IEnumerable<Example> inputs = texts.Read(arguments, trained.Run, Host, keepsColumns: path is not null);
-        PredictionFile? file = path is null ? null : new PredictionFile(path, arguments.GetValue(overwrite), inputs);
-        inputs = file?.Rows ?? Begun.Reading(inputs);
+            MaxLength = arguments.GetValue(maxLength),
+            Dtype = CommonOptions.WeightTypeOf(arguments.GetValue(dtype)),
+            Output = path,
+            Overwrite = arguments.GetValue(overwrite),
+        });
         using Device target = device.Open(arguments, Host);
-        using Predictor predictor = Predictor.Open(target, trained, CommonOptions.WeightTypeOf(arguments.GetValue(dtype)));
+        using OpenedPrediction opened = prediction.Open(target);
         CommonOptions.Announce(target, Host.Error);
-        CommonOptions.Note(predictor.Notes, Host.Error);
-        int length = arguments.GetValue(maxLength) ?? predictor.ReadLength;
-        int count = 0, cut = 0, empty = 0;
-        IEnumerable<(string, string?)> given = inputs.Select(row => (row.Text, row.TextPair));
-        IEnumerable<Answer> answers = predictor.PredictEach(given, length, BatchSize).Select(Counted);
-        if (file is null)
+        CommonOptions.Note(opened.Predictor.Notes, Host.Error);
+        if (path is null)
         {
-            Print(answers, predictor, arguments.GetValue(json));
+            Print(opened, arguments.GetValue(json));
         }
         else
         {
-            bool isNumber = predictor.Architecture.Head == HeadKind.Regression;
-            CommonOptions.Note(file.Write(answers.Select(answer => answer.Prediction), isNumber ? null : predictor.Labels), Host.Error);
-            Host.Error.WriteLine($"{Amounts.Of(count, "row")} written to {path}");
+            CommonOptions.Note(opened.Write(), Host.Error);
+            Host.Error.WriteLine($"{Amounts.Of(opened.Count, "row")} written to {path}");
         }
 
-        string[] notes =
-        [
-            .. cut > 0 ? [$"{cut} of {count} texts are longer than {length} tokens and were cut."] : (string[])[],
-            .. empty > 0 ? [$"{empty} of {count} texts are empty."] : (string[])[],
-        ];
-        CommonOptions.Note(notes, Host.Error);
+        CommonOptions.Note(opened.Notes, Host.Error);
         return ExitCode.Success;
-
-        Answer Counted(Answer answer)
-        {
-            count++;
-            cut += answer.Prediction.IsCut ? 1 : 0;
-            empty += TextEncoding.IsEmpty(answer.Input.Text, answer.Input.Pair) ? 1 : 0;
-            return answer;
-        }
     }
 
-    private void Print(IEnumerable<Answer> answers, Predictor predictor, bool asJson)
+    private void Print(OpenedPrediction opened, bool asJson)
     {
         using JsonLines lines = new(Host.Output);
         using BufferedStream plain = new(Host.Output);
-        foreach (((string Text, string? Pair) input, Prediction prediction) in answers)
+        foreach (((string Text, string? Pair) input, Prediction prediction) in opened.Answers())
         {
             if (asJson)
             {
-                WriteJson(lines.Writer, input, prediction, predictor.Labels);
+                PredictionText.WriteJson(lines.Writer, input, prediction, opened.Predictor.Labels);
                 lines.End();
             }
             else
             {
-                WriteText(plain, input, prediction);
+                plain.Write(Encoding.UTF8.GetBytes($"{PredictionText.Line(input, prediction)}\n"));
             }
         }
-    }
-
-    private static void WriteText(Stream output, (string Text, string? Pair) input, Prediction prediction)
-    {
-        string number = prediction.Probability.ToString("0.0000", CultureInfo.InvariantCulture);
-        string text = (input.Pair is null ? input.Text : $"{input.Text}\t{input.Pair}").ReplaceLineEndings(" ");
-        string label = prediction.Words is { } words ? string.Join(' ', words.Select(word => word.Label ?? "-")) + "\t"
-            : prediction.Answer is { } answer ? answer.ReplaceLineEndings(" ") + "\t"
-            : prediction.Labels is { } several ? string.Join(", ", several) + "\t"
-            : prediction.Label is null ? ""
-            : $"{prediction.Label}\t";
-        output.Write(System.Text.Encoding.UTF8.GetBytes($"{label}{number}\t{text}\n"));
-    }
-
-    private static void WriteJson(
-        Utf8JsonWriter writer, (string Text, string? Pair) input, Prediction prediction, IReadOnlyList<string> labels)
-    {
-        writer.WriteStartObject();
-        writer.WriteString(input.Pair is null ? "text" : "a", input.Text);
-        if (input.Pair is not null)
-        {
-            writer.WriteString("b", input.Pair);
-        }
-
-        if (prediction.Words is { } words)
-        {
-            WriteWords(writer, words, prediction.Entities!);
-        }
-        else if (prediction.Answer is { } answer)
-        {
-            writer.WriteString("answer", answer);
-            writer.WriteNumber("probability", prediction.Probability);
-            if (prediction.AnswerStart is { } start)
-            {
-                writer.WriteNumber("answer_start", start);
-            }
-        }
-        else if (prediction.Labels is { } several)
-        {
-            writer.WriteStartArray("labels");
-            foreach (string label in several)
-            {
-                writer.WriteStringValue(label);
-            }
-
-            writer.WriteEndArray();
-            WriteProbabilities(writer, prediction, labels);
-        }
-        else if (prediction.Choice is { } choice)
-        {
-            writer.WriteNumber("choice", choice);
-            writer.WriteNumber("probability", prediction.Probability);
-            writer.WriteStartArray("probabilities");
-            foreach (double score in prediction.Scores)
-            {
-                writer.WriteNumberValue(score);
-            }
-
-            writer.WriteEndArray();
-        }
-        else if (prediction.Label is null)
-        {
-            writer.WriteNumber("value", prediction.Probability);
-        }
-        else
-        {
-            writer.WriteString("label", prediction.Label);
-            writer.WriteNumber("probability", prediction.Probability);
-            WriteProbabilities(writer, prediction, labels);
-        }
-
-        writer.WriteEndObject();
-    }
-
-    private static void WriteProbabilities(Utf8JsonWriter writer, Prediction prediction, IReadOnlyList<string> labels)
-    {
-        writer.WriteStartObject("probabilities");
-        foreach ((string label, double score) in labels.Zip(prediction.Scores))
-        {
-            writer.WriteNumber(label, score);
-        }
-
-        writer.WriteEndObject();
-    }
-
-    private static void WriteWords(Utf8JsonWriter writer, IReadOnlyList<WordPrediction> words, IReadOnlyList<EntityPrediction> entities)
-    {
-        writer.WriteStartArray("words");
-        foreach (WordPrediction word in words)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("word", word.Word);
-            writer.WriteString("label", word.Label);
-            if (word.Label is not null)
-            {
-                writer.WriteNumber("probability", word.Probability);
-            }
-
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
-        writer.WriteStartArray("entities");
-        foreach (EntityPrediction entity in entities)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("type", entity.Type);
-            writer.WriteString("text", entity.Text);
-            writer.WriteNumber("first", entity.First);
-            writer.WriteNumber("last", entity.Last);
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
     }
 }

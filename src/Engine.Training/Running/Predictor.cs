@@ -179,6 +179,13 @@ public sealed class Predictor : IDisposable
         IEnumerable<(string Text, string? Pair)> texts, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
         texts.Chunk(ChunkTexts).SelectMany(chunk => chunk.Zip(Predict(chunk, maxLength, batchSize, cancellationToken)));
 
+    /// <summary>Predicts a stream of rows; places in messages are the rows' own.</summary>
+    /// <inheritdoc cref="PredictEach(IEnumerable{ValueTuple{string, string}}, int, int, CancellationToken)"/>
+    internal IEnumerable<(Example Row, Prediction Prediction)> PredictEach(
+        IEnumerable<Example> rows, int maxLength, int batchSize, CancellationToken cancellationToken = default) =>
+        rows.Chunk(ChunkTexts).SelectMany(chunk =>
+            chunk.Zip(Predict(new ExampleSet("texts", chunk), maxLength, batchSize, cancellationToken)));
+
     /// <summary>
     /// As <see cref="Predict(IReadOnlyList{ValueTuple{string, string}}, int, int, CancellationToken)"/>, on the thread pool; waiting for a
     /// turn holds no thread.

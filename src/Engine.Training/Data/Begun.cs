@@ -1,4 +1,4 @@
-namespace Engine.Cli.Console;
+namespace Engine.Training.Data;
 
 /// <summary>
 /// Sequences whose first element is made at once, so that what is wrong with their source is known before other work begins.
