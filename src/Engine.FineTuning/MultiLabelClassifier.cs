@@ -14,8 +14,8 @@ namespace Engine.FineTuning;
 public sealed record TextLabels(IReadOnlyList<string> Labels, IReadOnlyList<double> Scores, bool IsCut);
 
 /// <summary>
-/// A classifier that was trained or opened and gives a text any number of classes. Safe for use by several threads: their texts wait for one
-/// another's turn on the device.
+/// A classifier that was trained or opened and gives a text any number of classes. Safe for use by several threads: their texts wait for
+/// one another's turn on the device.
 /// </summary>
 public sealed class MultiLabelClassifier : IDisposable
 {
@@ -84,7 +84,9 @@ public sealed class MultiLabelClassifier : IDisposable
         IEnumerable<(string Text, string? TextPair)> texts, CancellationToken cancellationToken = default) =>
         Typed(await model.PredictAsync([.. texts], cancellationToken).ConfigureAwait(false));
 
-    /// <summary>Loss, F1 over all pairs of text and class and over the classes' own, and the share of texts with exactly their classes.</summary>
+    /// <summary>
+    /// Loss, F1 over all pairs of text and class and over the classes' own, and the share of texts with exactly their classes.
+    /// </summary>
     /// <param name="examples">Texts with what is to be said of them; messages call an entry <c>examples[17]</c>.</param>
     /// <param name="cancellationToken">Stops before the next batch.</param>
     /// <returns>The metrics by name; the loss is the mean binary cross-entropy of a class in nats.</returns>

@@ -68,14 +68,16 @@ public sealed class QuestionAnswerer : IDisposable
         IEnumerable<(string Question, string Context)> questions, CancellationToken cancellationToken = default) =>
         Typed(await model.PredictAsync(Rows(questions), cancellationToken).ConfigureAwait(false));
 
-    /// <summary>Loss, the share of exact matches and the F1 of the answers' words, as SQuAD counts them (here 1 is all, there 100).</summary>
+    /// <summary>
+    /// Loss, the share of exact matches and the F1 of the answers' words, as SQuAD counts them (here 1 is all, there 100).
+    /// </summary>
     /// <param name="examples">Questions with what answers them; messages call an entry <c>examples[17]</c>.</param>
     /// <param name="cancellationToken">Stops before the next batch.</param>
     /// <returns>The metrics by name; the loss is the mean cross-entropy of first and last token in nats.</returns>
     /// <exception cref="ArgumentException">There are no examples, one of them is null, or an answer does not stand in its context; the
     /// message names the entry.</exception>
-    /// <exception cref="DataFileException">A question has no answer, which the run does not allow, or leaves no room for its context; the message
-    /// names the entry.</exception>
+    /// <exception cref="DataFileException">A question has no answer, which the run does not allow, or leaves no room for its context; the
+    /// message names the entry.</exception>
     /// <inheritdoc cref="Predict(string, string, CancellationToken)" path="/exception[@cref!='T:System.ArgumentNullException' and @cref!='T:Engine.Model.Batching.DataFileException']"/>
     public IReadOnlyDictionary<string, double> Evaluate(
         IEnumerable<AnsweredQuestion> examples, CancellationToken cancellationToken = default) =>

@@ -15,8 +15,8 @@ namespace Engine.FineTuning;
 public sealed record WordLabels(IReadOnlyList<WordPrediction> Words, IReadOnlyList<EntityPrediction> Entities, bool IsCut);
 
 /// <summary>
-/// A classifier of words that was trained or opened, such as one that finds names. Safe for use by several threads: their texts wait for one
-/// another's turn on the device.
+/// A classifier of words that was trained or opened, such as one that finds names. Safe for use by several threads: their texts wait for
+/// one another's turn on the device.
 /// </summary>
 public sealed class TokenClassifier : IDisposable
 {
@@ -87,7 +87,9 @@ public sealed class TokenClassifier : IDisposable
         IEnumerable<IReadOnlyList<string>> texts, CancellationToken cancellationToken = default) =>
         Typed(await model.PredictAsync(Rows(texts), cancellationToken).ConfigureAwait(false));
 
-    /// <summary>Loss and accuracy over words with their classes, and precision, recall and F1 over their entities, as seqeval counts them.</summary>
+    /// <summary>
+    /// Loss and accuracy over words with their classes, and precision, recall and F1 over their entities, as seqeval counts them.
+    /// </summary>
     /// <param name="examples">Words with what is to be said of each; messages call an entry <c>examples[17]</c>.</param>
     /// <param name="cancellationToken">Stops before the next batch.</param>
     /// <returns>The metrics by name; the loss is the mean cross-entropy of a word in nats.</returns>

@@ -2,7 +2,9 @@ using Engine.Devices;
 
 namespace Engine.Cli.Console;
 
-/// <summary>A device that is opened beside what a command does first; it is disposed with this, whether it was ever asked for or not.</summary>
+/// <summary>
+/// A device that is opened beside what a command does first; it is disposed with this, whether it was ever asked for or not.
+/// </summary>
 internal sealed class OpeningDevice : IDisposable
 {
     /// <param name="open">Opens it, on another thread.</param>

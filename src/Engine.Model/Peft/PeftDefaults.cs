@@ -29,8 +29,8 @@ internal static class PeftDefaults
     public static JsonObject Create() => (JsonObject)JsonNode.Parse(Json)!;
 
     /// <summary>
-    /// The modules that are adapted in a model family where nothing else is said, those of PEFT 0.21, DistilBERT's and MPNet's; null for other
-    /// families, which PEFT has none for.
+    /// The modules that are adapted in a model family where nothing else is said, those of PEFT 0.21, DistilBERT's and MPNet's; null for
+    /// other families, which PEFT has none for.
     /// </summary>
     public static string[]? TargetModules(string modelType) => modelType switch
     {
