@@ -68,7 +68,7 @@ public sealed class SimulatedCardTests
         Run(AttentionKernels, card => AttentionTests.CheckMatrixUnits(card, new AttentionCase([1], [1], 1, 1, 1), ElementType.BFloat16));
         Run(AttentionKernels, card =>
             AttentionTests.CheckMatrixUnits(
-                card, new AttentionCase([90], [90], 1, 1, 16, causal: true, window: 20, softCap: 2f), ElementType.BFloat16));
+                card, new AttentionCase([90], [90], 1, 1, 16, causal: true, window: 20, softCap: 2f, biasStep: 1), ElementType.BFloat16));
     }
 
     [Fact]
