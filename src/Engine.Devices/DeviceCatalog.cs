@@ -58,7 +58,7 @@ public static class DeviceCatalog
         }
         catch (DeviceException exception)
         {
-            throw new DeviceException($"Device {id} cannot be opened. {exception.Message}{Present(providers)}", exception);
+            throw new DeviceException($"Device {id} cannot be opened. {exception.Message}{Present(providers, exception.Message)}", exception);
         }
 
         return number < found.Count
@@ -86,7 +86,8 @@ public static class DeviceCatalog
     }
 
     /// <summary>The devices that are there and why others are not, one a line.</summary>
-    private static string Present(IReadOnlyList<DeviceProvider> providers)
+    /// <param name="said">A reason that the message has already; null for none.</param>
+    private static string Present(IReadOnlyList<DeviceProvider> providers, string? said = null)
     {
         var text = new StringBuilder("\nThis machine has:");
         foreach (DeviceListing listing in List(providers))
@@ -98,9 +99,10 @@ public static class DeviceCatalog
 
             if (listing.Problem is { } problem)
             {
+                string reason = problem == said ? "as said" : problem;
                 text.Append(
                     CultureInfo.InvariantCulture,
-                    $"\n  {(listing.Devices.Count == 0 ? "no " : "")}{listing.Kind.ToString().ToLowerInvariant()}: {problem}");
+                    $"\n  {(listing.Devices.Count == 0 ? "no " : "")}{listing.Kind.ToString().ToLowerInvariant()}: {reason}");
             }
         }
 

@@ -53,10 +53,14 @@ internal static class ReadmeExamples
             Adapter = new AdapterConfiguration { R = 8, LoraAlpha = 16 },   // leave out to train every parameter
             Method = new FlatLora { Rho = 0.05 },                           // leave out for plain LoRA
             LearningRate = 5e-4,
+            NumTrainEpochs = 3,
+            PerDeviceTrainBatchSize = 16,
+            Device = "cpu",                                                 // or opencl, cuda
         };
         run = run with { MaxSteps = steps };
         using TextClassifier classifier = await FineTune.ClassifierAsync(run, rows);
         Console.WriteLine(classifier.Predict("What a film").Label);
+        await LearnOtherTasksAsync(run);
 
         run = run with { Output = "runs/reviews", Data = new() { ValidationSplit = 0.1 } };   // a tenth is evaluated on, not learned
         var progress = new Progress<TrainingProgress>(told =>
@@ -92,7 +96,25 @@ internal static class ReadmeExamples
         }
     }
 
-    private static async Task ServeAsync()
+    private static async Task LearnOtherTasksAsync(RunConfiguration run)
+    {
+        MultiLabelText[] reviews = [new("Cheap, and broken after a day.", "price", "quality"), /* ... */];
+        LabelledWords[] sentences = [new(["Ada", "lives", "in", "London"], ["B-PER", "O", "O", "B-LOC"]), /* ... */];
+        AnsweredQuestion[] questions = [new("Who wrote it?", "It was written by Mary Shelley in 1818.", "Mary Shelley"), /* ... */];
+        ChoiceQuestion[] endings = [new("The ice melted, for", ["it was warm.", "it was cold."], RightChoice: 0), /* ... */];
+
+        using TokenClassifier names = await FineTune.TokenClassifierAsync(run, sentences);
+        foreach (EntityPrediction name in names.Predict("Grace left Paris").Entities)
+        {
+            Console.WriteLine($"{name.Type}: {name.Text}");
+        }
+        Assert.Equal(3, names.Predict("Grace left Paris").Words.Count);
+        using MultiLabelClassifier themes = await FineTune.MultiLabelClassifierAsync(run, reviews);
+        using QuestionAnswerer answerer = await FineTune.QuestionAnswererAsync(run, questions);
+        using MultipleChoiceModel chooser = await FineTune.MultipleChoiceModelAsync(run, endings);
+    }
+
+    private static async Task ServeAsync(bool listens = false)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Services.AddSingleton(_ => TextClassifier.Open("runs/reviews"));
@@ -104,6 +126,13 @@ internal static class ReadmeExamples
         // A singleton is made when it is first asked for: here, not in the first request, which then finds it loaded and warm.
         app.Services.GetRequiredService<TextClassifier>().Predict("Hello");
         await app.Services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>().GenerateAsync(["Hello"]);
+        app.MapPost("/classify", async (string[] texts, TextClassifier model) =>
+            (await model.PredictAsync(texts)).Select(found => new { found.Label, found.Probability }));
+        if (listens)
+        {
+            app.Run();
+        }
+
         await app.DisposeAsync();
     }
 }

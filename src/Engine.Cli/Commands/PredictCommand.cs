@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using Engine.Cli.Console;
+using Engine.Common;
 using Engine.Devices;
+using Engine.Training.Configuration;
 using Engine.Training.Data;
 using Engine.Training.Reports;
 using Engine.Training.Running;
@@ -80,6 +82,11 @@ internal sealed class PredictCommand : EngineCommand
     protected override int Run(ParseResult arguments)
     {
         TrainedModel trained = TrainedModel.Resolve(model.Path(arguments), arguments.GetValue(adapter));
+        if (trained.Run?.Task is { } task && !task.PredictsLabels())
+        {
+            throw new ConfigurationException(Refusal(model.Path(arguments), task));
+        }
+
         string? path = arguments.GetValue(output);
         TextSource source = texts.Read(arguments, trained.Run, Host, keepsColumns: path is not null);
         var prediction = new TextPrediction(trained, source, new PredictionSetup
@@ -105,6 +112,18 @@ internal sealed class PredictCommand : EngineCommand
 
         CommonOptions.Note(opened.Notes, Host.Error);
         return ExitCode.Success;
+    }
+
+    /// <summary>What is said of a run whose model gives no labels, with the commands that use it.</summary>
+    private static string Refusal(string run, TaskKind task)
+    {
+        (string kind, string use) = task switch
+        {
+            TaskKind.SentenceSimilarity => ("a model that makes vectors of texts", ", 'engine embed' gives the vectors"),
+            TaskKind.CausalLanguageModel => ("a language model", ", 'engine generate' goes on with texts"),
+            _ => ("a language model", ""),
+        };
+        return $"{run} is the run of {kind}, and predict is for models that give labels or numbers; 'engine eval' measures it{use}.";
     }
 
     private void Print(OpenedPrediction opened, bool asJson)

@@ -136,7 +136,7 @@ internal sealed class TrainingBar(IAnsiConsole console) : TrainingView(console)
     /// neither is known.
     /// </summary>
     internal static string OfMethod(TrainingProgress.Step step, string divider) =>
-        (step.LossRise is { } rise ? Invariant($"rise {rise:0.0e-0}{divider}") : "")
+        (step.LossRise is { } rise ? Invariant($"rise {(rise == 0 ? "0" : Invariant($"{rise:0.0e-0}"))}{divider}") : "")
         + (step.Epsilon is { } epsilon ? Invariant($"epsilon {epsilon:0.00}{divider}") : "");
 
     private static string Fit(string text, int width) => text.Length <= width ? text : text[..Math.Max(0, width)];

@@ -32,6 +32,9 @@ internal sealed class BestTracker(string metric, bool greaterIsBetter, int? pati
         return isBest;
     }
 
+    /// <summary>Whether a value of the metric is worse than another.</summary>
+    public bool IsWorse(double value, double than) => greaterIsBetter ? value < than : value > than;
+
     private bool IsBetter(double value, double? than) =>
         double.IsFinite(value) && (than is null || (greaterIsBetter ? value > than : value < than));
 }

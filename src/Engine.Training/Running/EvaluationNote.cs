@@ -8,13 +8,20 @@ internal static class EvaluationNote
 {
     /// <param name="metric">The metric by which evaluations are the best.</param>
     /// <param name="lossBefore">The loss before training; null where it is not known.</param>
+    /// <param name="metricBefore">The metric before training, where it is worse now; else null.</param>
     /// <param name="onlyLabel">The label that every row got, though rows have several; else null.</param>
     /// <returns>Null where there is nothing to say.</returns>
-    public static string? Of(string metric, double loss, bool isBest, double? lossBefore, string? onlyLabel)
+    public static string? Of(string metric, double loss, bool isBest, double? lossBefore, double? metricBefore, string? onlyLabel)
     {
         if (!double.IsFinite(loss))
         {
             return $"the {TaskMetrics.Loss} is {loss}, so that this evaluation is never the best; lower {Setting.Of("learning_rate")}";
+        }
+
+        if (isBest && metricBefore is { } before)
+        {
+            return FormattableString.Invariant(
+                $"{metric} is worse than the {before:0.0000} before training; train longer, or change {Setting.Of("learning_rate")}");
         }
 
         if (isBest && loss > lossBefore)

@@ -423,7 +423,9 @@ public sealed class Trainer : IDisposable
     private string? Note(double loss, bool isBest, int? onlyClass)
     {
         string? onlyLabel = state.Step > 0 && onlyClass is { } only ? prepared.Data.Architecture.ModelConfig.Labels.Names[only] : null;
-        return EvaluationNote.Of(best.Metric, loss, isBest, state.MetricsBefore?[TaskMetrics.Loss], onlyLabel);
+        double? worseThan = latest is { } now && state.MetricsBefore is { } before && before.TryGetValue(best.Metric, out double was)
+            && best.IsWorse(now[best.Metric], was) ? was : null;
+        return EvaluationNote.Of(best.Metric, loss, isBest, state.MetricsBefore?[TaskMetrics.Loss], worseThan, onlyLabel);
     }
 
     /// <summary>Goes back to the best weights where the run file says so, and evaluates the weights that the run ends with.</summary>

@@ -21,7 +21,7 @@ public sealed class MpNetTests
         [4, 4, 31, 2],
     ];
 
-    /// <summary>Every head on the cpu; where kernels are compiled, one that takes a row of each text and one that takes many.</summary>
+    /// <summary>Every head on the cpu; where kernels are compiled, one.</summary>
     public static TheoryData<string, string> OnDevices
     {
         get
@@ -30,7 +30,7 @@ public sealed class MpNetTests
             foreach (object[] row in TestDevices.QuickWith<string>(
                 ["SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice", "MaskedLM"]))
             {
-                if (row[0] is "cpu" || row[1] is "SequenceClassification" or "MaskedLM")
+                if (row[0] is "cpu" || row[1] is "SequenceClassification")
                 {
                     rows.Add((string)row[0], (string)row[1]);
                 }
