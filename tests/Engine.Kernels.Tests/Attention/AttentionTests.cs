@@ -44,16 +44,6 @@ public sealed partial class AttentionTests
         ["dropout over unaligned rows"] = new([19, 30], [19, 30], 2, 2, 16, dropout: 0.5f, extraMaxLength: 7),
     };
 
-    /// <summary>
-    /// Cases of 16-bit operands that between them have every switch of the form. OpenCL runs these, since a driver for processors takes
-    /// seconds for each of its programs; cards and the managed executor run all.
-    /// </summary>
-    private static readonly string[] EverySwitch =
-    [
-        "empty segments", "more keys than queries, causal", "several blocks, causal, grouped", "window over blocks, both sides",
-        "soft cap, window, causal, grouped", "bias over blocks, grouped, dropout", "dropout over unaligned rows",
-    ];
-
     public static TheoryData<string, string> DevicesAndCases => TestDevices.With<string>([.. Cases.Keys]);
 
     /// <summary>Every case in the finer type, and two in the other.</summary>
@@ -66,7 +56,7 @@ public sealed partial class AttentionTests
             {
                 rows.Add(device, "head of 80, grouped", ElementType.BFloat16);
                 rows.Add(device, "dropout over unaligned rows", ElementType.BFloat16);
-                foreach (string name in device.StartsWith("opencl", StringComparison.Ordinal) ? EverySwitch : [.. Cases.Keys])
+                foreach (string name in Cases.Keys)
                 {
                     rows.Add(device, name, ElementType.Float16);
                 }
