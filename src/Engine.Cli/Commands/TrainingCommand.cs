@@ -62,7 +62,7 @@ internal abstract class TrainingCommand : EngineCommand
                     + "federated=null.");
         }
 
-        using var opening = new OpeningDevice(() => runFile.OpenDevice(arguments, run, Host));
+        using Device device = runFile.OpenDevice(arguments, run, Host);
         TrainingView view = TrainingView.Create(Host, run.LoggingSteps);
         Profile? times = arguments.GetValue(profile) ? new Profile() : null;
         TrainingOutcome outcome;
@@ -74,9 +74,9 @@ internal abstract class TrainingCommand : EngineCommand
             Profile = times,
         };
         using (Interrupt interrupt = new(() => view.Notice($"Stopping {end}; what was learned is kept. Ctrl-C again aborts.")))
-        using (Trainer trainer = new(run, opening.Device, options, view))
+        using (Trainer trainer = new(run, device, options, view))
         {
-            CommonOptions.Announce(opening.Device.Result, Host.Console.Profile.Out.Writer);
+            CommonOptions.Announce(device, Host.Console.Profile.Out.Writer);
             view.Begin();
             try
             {

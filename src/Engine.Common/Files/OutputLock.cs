@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Engine.Common.Files;
 
@@ -9,7 +8,7 @@ namespace Engine.Common.Files;
 /// Holds a folder against every other writer: a file in it that says which process of which host writes there. A file that a crash left
 /// behind is known by its process, which is no more (or is another one of the same number), and taken over.
 /// </summary>
-internal sealed partial class OutputLock : IDisposable
+internal sealed class OutputLock : IDisposable
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "engine.lock";
@@ -130,6 +129,13 @@ internal sealed partial class OutputLock : IDisposable
     /// <param name="Ticket">What tells two holders in one process apart.</param>
     private sealed record Holder(int Process, string Host, string Identity, DateTime Since, string Ticket)
     {
+        private static readonly JsonSerializerOptions Format = new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            RespectRequiredConstructorParameters = true,
+            RespectNullableAnnotations = true,
+        };
+
         public static Holder Mine()
         {
             string identity = IdentityOf(Environment.ProcessId)
@@ -171,14 +177,14 @@ internal sealed partial class OutputLock : IDisposable
             return fields[State] is "Z" or "X" ? null : $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()}/{fields[StartTime]}";
         }
 
-        public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, HolderFormat.Default.Holder), (byte)'\n'];
+        public byte[] ToJson() => [.. JsonSerializer.SerializeToUtf8Bytes(this, Format), (byte)'\n'];
 
         /// <summary>Null where the content is not what <see cref="ToJson"/> makes.</summary>
         public static Holder? Parse(byte[] content)
         {
             try
             {
-                return JsonSerializer.Deserialize(content, HolderFormat.Default.Holder);
+                return JsonSerializer.Deserialize<Holder>(content, Format);
             }
             catch (JsonException)
             {
@@ -186,12 +192,4 @@ internal sealed partial class OutputLock : IDisposable
             }
         }
     }
-
-    /// <summary>The file's format; generated, since reflection over it takes longer than a start should.</summary>
-    [JsonSourceGenerationOptions(
-        PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-        RespectRequiredConstructorParameters = true,
-        RespectNullableAnnotations = true)]
-    [JsonSerializable(typeof(Holder))]
-    private sealed partial class HolderFormat : JsonSerializerContext;
 }

@@ -30,10 +30,10 @@ internal sealed class PreparedRun : IDisposable
     private readonly IReadOnlyCollection<BatchShape> evaluationShapes;
     private readonly IReadOnlyList<string> idleEntries;
 
-    private PreparedRun(RunConfiguration run, Task<Device> opening)
+    private PreparedRun(RunConfiguration run, Device device)
     {
+        Device = device;
         Data = RunData.Load(run);
-        Device device = Device = opening.GetAwaiter().GetResult();
         Run = run = run with { ChatTemplate = Data.Layout ?? run.ChatTemplate };
         Architecture architecture = Data.Architecture;
         if (Data.Validation is not null && TaskMetrics.Names(run.Task, architecture.OutputSize, run.Data.Label is not null) is var metrics
@@ -113,11 +113,7 @@ internal sealed class PreparedRun : IDisposable
     /// <param name="loads">Whether <see cref="Load"/> comes next, so that weights must be there.</param>
     /// <exception cref="ConfigurationException">Keys of the run contradict each other, or the model.</exception>
     /// <exception cref="ModelFileException">The model's folder cannot be used, or holds no weights where the run needs them.</exception>
-    public static PreparedRun Create(RunConfiguration run, Device device, bool loads = true) =>
-        Create(run, Task.FromResult(device), loads);
-
-    /// <summary>As <see cref="Create(RunConfiguration, Device, bool)"/>, with a device that is opened while the data is read.</summary>
-    public static PreparedRun Create(RunConfiguration run, Task<Device> device, bool loads = true)
+    public static PreparedRun Create(RunConfiguration run, Device device, bool loads = true)
     {
         run = run.Resolve();
         if (loads && !run.FromScratch)

@@ -52,19 +52,6 @@ public sealed class Trainer : IDisposable
     /// <exception cref="TrainingException">Another process writes to the folder, it holds a run that would be lost, or there is nothing to
     /// resume.</exception>
     public Trainer(RunConfiguration run, Device device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
-        : this(run, Task.FromResult(device), options, progress)
-    {
-    }
-
-    /// <summary>
-    /// As <see cref="Trainer(RunConfiguration, Device, TrainerOptions?, IProgress{TrainingProgress}?)"/>, with a device that is still being
-    /// opened while the run's data is read: a driver takes a tenth of a second or more to load.
-    /// </summary>
-    /// <param name="device">What the caller disposes when the trainer is disposed, or could not be made.</param>
-    /// <inheritdoc cref="Trainer(RunConfiguration, Device, TrainerOptions?, IProgress{TrainingProgress}?)" path="/exception"/>
-    /// <exception cref="DeviceException">The device could not be opened.</exception>
-    public Trainer(
-        RunConfiguration run, Task<Device> device, TrainerOptions? options = null, IProgress<TrainingProgress>? progress = null)
     {
         run = run.Resolve();
         this.options = options ?? new TrainerOptions();

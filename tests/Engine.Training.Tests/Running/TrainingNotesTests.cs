@@ -47,6 +47,14 @@ public sealed class TrainingNotesTests
     }
 
     [Fact]
+    public void Best_evaluation_of_a_metric_that_fell_is_said_to_be_worse_than_before_training()
+    {
+        string? fell = EvaluationNote.Of("accuracy", 0.7, isBest: true, lossBefore: 0.6, metricBefore: 0.54, onlyLabel: null);
+        Assert.StartsWith("accuracy is worse than the 0.5400 before training", fell, StringComparison.Ordinal);
+        Assert.Null(EvaluationNote.Of("accuracy", 0.5, isBest: true, lossBefore: 0.6, metricBefore: null, onlyLabel: null));
+    }
+
+    [Fact]
     public void A_model_that_takes_every_row_for_one_class_is_said_to_tell_nothing_apart()
     {
         using var tiny = new TinyRun();
